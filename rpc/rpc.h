@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What the interception library and the service say to each other, and the names of descriptors.
+ *
+ * Transport (spec/intercept.md 6, decisions S2-S4): SOCK_SEQPACKET at HOME/nc/<nwid>/sock, one
+ * message = one packet. Every request that concerns a socket carries that socket's descriptor A
+ * (proof of possession: the service compares SO_COOKIE with its record) and, if an answer is wanted,
+ * one end of a socketpair made for the call, on which exactly one reply arrives. Integers are in
+ * host order (same machine), fixed width, no padding. A sender may append fields; a receiver ignores
+ * trailing bytes it does not know. Unknown op: reply ENOSYS. Wrong length: the connection is closed.
+ */
+#ifndef RPC_RPC_H
+#define RPC_RPC_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	RPC_MAGIC = 0x434e545a, /* "ZTNC" */
+	RPC_VERSION = 1,
+	RPC_MAX_BYTES = 512, /* any message */
+	RPC_MAX_FDS = 2,
+	RPC_OPTION_MAX_BYTES = 256,
+};
+
+enum rpc_op {
+	RPC_HELLO = 1, /* first message of a connection; answered by WELCOME on the connection itself */
+	RPC_SOCKET = 2,
+	RPC_BIND = 3,
+	RPC_LISTEN = 4,
+	RPC_CONNECT = 5,
+	RPC_DETACH = 6,
+	RPC_SOERROR = 7,
+	RPC_NAME = 8,
+	RPC_SETOPT = 9,
+	RPC_GETOPT = 10,
+	RPC_IOCTL = 11,
+	RPC_PING = 12,
+};
+
+enum rpc_flag {
+	RPC_ONEWAY = 1,	   /* no reply wanted */
+	RPC_WAIT = 2,	   /* CONNECT: answer when it is decided */
+	RPC_HAVE_FD = 4,   /* descriptor A comes with it (first) */
+	RPC_HAVE_REPLY = 8 /* a reply end comes with it (last) */
+};
+
+/* An address as it travels: v4 is v4-mapped in addr, family tells what the program sees. */
+struct rpc_addr {
+	uint8_t family; /* AF_INET, AF_INET6 or 0 */
+	uint8_t pad;
+	uint16_t port_be;
+	uint32_t scope;
+	uint8_t addr[16];
+};
+static_assert(sizeof(struct rpc_addr) == 24, "wire layout");
+
+struct rpc_header {
+	uint32_t length; /* of the whole message */
+	uint16_t op;
+	uint16_t flags;
+	uint32_t seq;
+	int32_t error; /* reply: 0 or a positive errno */
+};
+static_assert(sizeof(struct rpc_header) == 16, "wire layout");
+
+struct rpc_hello {
+	struct rpc_header h;
+	uint32_t magic;
+	uint16_t version_min, version_max;
+	uint32_t pid;
+	uint32_t flags;
+	uint64_t netns; /* inode of /proc/self/ns/net, 0 unknown */
+};
+static_assert(sizeof(struct rpc_hello) == 40, "wire layout");
+
+enum rpc_network_state {
+	RPC_NET_OK = 0,
+	RPC_NET_JOINING = 1,
+	RPC_NET_DENIED = 2,
+	RPC_NET_NO_ADDRESS = 3,
+};
+
+struct rpc_welcome {
+	struct rpc_header h;
+	uint32_t magic;
+	uint16_t version;
+	uint16_t state; /* enum rpc_network_state */
+	uint64_t nwid;
+	uint8_t boot_id[16];
+	uint32_t prefill_max; /* bytes that fill A completely, an upper bound */
+	uint32_t features;
+};
+static_assert(sizeof(struct rpc_welcome) == 56, "wire layout");
+
+struct rpc_socket { /* reply: struct rpc_socket_reply + A */
+	struct rpc_header h;
+	int32_t family, type, protocol;
+	uint32_t nonblock; /* 0 or 1 */
+	uint64_t replaces; /* id of the socket that the new one will be dup3()d over, or 0: options carry over */
+};
+static_assert(sizeof(struct rpc_socket) == 40, "wire layout");
+
+struct rpc_socket_reply {
+	struct rpc_header h;
+	uint64_t id;
+};
+static_assert(sizeof(struct rpc_socket_reply) == 24, "wire layout");
+
+/* BIND, CONNECT, NAME replies carry one address: struct rpc_addr_reply. */
+struct rpc_bind {
+	struct rpc_header h;
+	struct rpc_addr addr;
+	uint32_t freebind, pad;
+};
+static_assert(sizeof(struct rpc_bind) == 48, "wire layout");
+
+struct rpc_listen {
+	struct rpc_header h;
+	int32_t backlog;
+	uint32_t pad;
+};
+static_assert(sizeof(struct rpc_listen) == 24, "wire layout");
+
+/* prefill = bytes the library put into A (0 with RPC_WAIT); the reply's error is 0 (connected),
+ * EINPROGRESS, or why not; on an immediate error the service has drained the prefill again. */
+struct rpc_connect {
+	struct rpc_header h;
+	struct rpc_addr addr;
+	uint32_t prefill;
+	uint32_t pad;
+};
+static_assert(sizeof(struct rpc_connect) == 48, "wire layout");
+
+/* After EINTR or SO_SNDTIMEO in a blocking connect: A was filled now. Reply: 0 done, EINPROGRESS still
+ * pending (becomes a non-blocking connect), else why it failed. */
+struct rpc_detach {
+	struct rpc_header h;
+	uint32_t prefill;
+	uint32_t pad;
+};
+static_assert(sizeof(struct rpc_detach) == 24, "wire layout");
+
+enum rpc_name_which { RPC_NAME_LOCAL = 0, RPC_NAME_REMOTE = 1 };
+
+struct rpc_name {
+	struct rpc_header h;
+	uint32_t which;
+	uint32_t pad;
+};
+static_assert(sizeof(struct rpc_name) == 24, "wire layout");
+
+struct rpc_addr_reply {
+	struct rpc_header h;
+	struct rpc_addr addr;
+};
+static_assert(sizeof(struct rpc_addr_reply) == 40, "wire layout");
+
+/* SETOPT carries value[value_length]; GETOPT says how much it wants; the GETOPT reply is this too. */
+struct rpc_option {
+	struct rpc_header h;
+	int32_t level, name;
+	uint32_t value_length;
+	uint32_t pad;
+	uint8_t value[RPC_OPTION_MAX_BYTES];
+};
+static_assert(offsetof(struct rpc_option, value) == 32, "wire layout");
+
+struct rpc_ioctl { /* reply: struct rpc_option with the data in value */
+	struct rpc_header h;
+	uint64_t request;
+	uint64_t argument;
+};
+static_assert(sizeof(struct rpc_ioctl) == 32, "wire layout");
+
+/* One accepted connection, written by the service into a listener's B together with the new A. */
+enum { RPC_ACCEPT_MAGIC = 0x4143544e };
+struct rpc_accept {
+	uint32_t magic;
+	uint32_t flags;
+	uint64_t id;
+	struct rpc_addr local, remote;
+};
+static_assert(sizeof(struct rpc_accept) == 64, "wire layout");
+
+/* ---- names of descriptors (spec/intercept.md 3.7) -------------------------------------------- */
+
+enum rpc_kind {
+	RPC_KIND_STREAM = 's',	   /* A of a TCP socket */
+	RPC_KIND_LISTENER = 'l',   /* B once it listens */
+	RPC_KIND_CONNECTION = 'c', /* B once it is connected */
+};
+
+enum rpc_name_flag {
+	RPC_SIDE_ACCEPTOR = 1, /* this name belongs to the accepting end of a short-cut pair: the end
+				  that reads it as its *peer's* name swaps local and remote */
+	RPC_DUAL_STACK = 2,
+};
+
+/* The identity of a virtual socket, read from an abstract AF_UNIX name. */
+struct rpc_ident {
+	uint8_t kind; /* enum rpc_kind */
+	uint8_t family;
+	uint8_t flags;
+	bool has_addresses;
+	uint64_t nwid, id;
+	struct rpc_addr local, remote; /* when has_addresses */
+};
+
+enum { RPC_NAME_MAX_BYTES = 80 };
+
+/* Encode as sun_path bytes (leading NUL included); returns the length. */
+size_t rpc_ident_write(const struct rpc_ident *ident, uint8_t out[RPC_NAME_MAX_BYTES]);
+/* False if the sun_path bytes are not one of our names. */
+bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out);
+
+/* ---- messages with descriptors --------------------------------------------------------------- */
+
+/* Send one message with up to RPC_MAX_FDS descriptors, never raising SIGPIPE. flags: MSG_DONTWAIT or 0.
+ * 0 or -errno. Async-signal-safe. */
+int rpc_send(int fd, const void *message, size_t length, const int *fds, size_t fd_count, int flags);
+/* Receive one message; descriptors beyond *fd_count are closed, the rest are close-on-exec. Returns the
+ * message's length, 0 at end of file, or -errno (-EMSGSIZE if it was truncated, -EMFILE if descriptors
+ * were lost). Async-signal-safe. */
+long rpc_recv(int fd, void *message, size_t capacity, int *fds, size_t *fd_count, int flags);
+
+/* Is `length` right for this request? (at least the op's struct, at most RPC_MAX_BYTES, and the
+ * header's own length equal to it) */
+bool rpc_request_ok(const struct rpc_header *h, size_t length);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The one loop: epoll, one enum of descriptor kinds, one switch; runs to completion, never blocks. */
+#ifndef SERVICE_LOOP_H
+#define SERVICE_LOOP_H
+
+#include "core/zt.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct service; /* service.h: everything the daemon holds */
+
+/* Every kind of descriptor the loop watches. The switch in loop.c has one case for each. */
+enum watch_kind {
+	WATCH_UDP,	  /* a UDP socket of the node */
+	WATCH_SIGNAL,	  /* signalfd */
+	WATCH_WORKER,	  /* eventfd: the worker finished jobs */
+	WATCH_HTTP,	  /* libmicrohttpd's epoll descriptor */
+	WATCH_RPC_LISTEN, /* nc/<nwid>/sock */
+	WATCH_RPC_CLIENT, /* a control connection of the library */
+	WATCH_VSOCK,	  /* B of a virtual socket */
+};
+
+/* One watched descriptor. Embedded in its owner; the owner is found by container_of. */
+struct watch {
+	int fd; /* -1 = not watched */
+	enum watch_kind kind;
+	uint32_t events;     /* as asked of epoll */
+	uint64_t generation; /* guards against events of a descriptor closed earlier in the turn */
+	uint32_t slot;
+};
+
+struct loop;
+
+struct loop *loop_new(struct service *service);
+void loop_free(struct loop *loop);
+
+/* Watch w->fd (already set, with kind) for `events` (EPOLLIN, EPOLLOUT, EPOLLET...). 0 or -errno. */
+int loop_add(struct loop *loop, struct watch *w, uint32_t events);
+int loop_modify(struct loop *loop, struct watch *w, uint32_t events);
+/* Stop watching; does not close. The owner may be freed at once: pending events are discarded. */
+void loop_remove(struct loop *loop, struct watch *w);
+
+/* The time of this turn. */
+struct zt_now loop_now(const struct loop *loop);
+
+/* Run until loop_stop. Each turn: wait, dispatch, advance what is due, flush UDP. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The ABI of liblwip.so: one TCP/IP stack, Ethernet frames on one side, streams on the other.
+ *
+ * The daemon loads one private copy of the library per network (docs/ARCHITECTURE.md, design D2),
+ * because lwIP keeps its state in globals. So the library exports exactly one function, stack_open,
+ * which returns a table. Plain C types only; no lwIP type crosses. One thread per copy.
+ *
+ * How a stream is read: the stack keeps received bytes; `readable` says that there are some, peek()
+ * lends them as iovecs, consumed() gives them back and opens the TCP window. How it is written:
+ * room() says how much fits, write() copies it. No callback is made from inside an operation on the
+ * same connection, except `output`; events found meanwhile are delivered by input() and advance().
+ */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+enum {
+	STACK_ABI = 1,
+	STACK_FRAME_HEADROOM = 64, /* bytes before each output frame that the callee may overwrite */
+	STACK_MAX_ADDRESSES = 32,
+	STACK_MAX_ROUTES = 128,
+};
+
+struct stack;	  /* one stack */
+struct stack_tcp; /* one TCP connection; dead once its `closed` callback was made or abort() called */
+
+/* An IP address with a port or, where said, a prefix length. v4 uses the first four bytes. */
+struct stack_ip {
+	uint8_t bytes[16];
+	uint16_t port;	/* host order */
+	uint8_t family; /* 4 or 6; 0 = none */
+	uint8_t bits;	/* prefix length, for addresses and routes */
+};
+
+struct stack_route {
+	struct stack_ip target; /* with bits */
+	struct stack_ip via;	/* family 0 = on link */
+};
+
+/* A received Ethernet frame, borrowed for the call. */
+struct stack_frame {
+	const uint8_t *bytes; /* Ethernet header first */
+	uint32_t length;
+	bool is_authentic; /* source MAC is the authenticated sender's: checksums need no check */
+};
+
+struct stack_callbacks {
+	uint32_t size; /* sizeof(struct stack_callbacks) */
+	/* An Ethernet frame leaves; STACK_FRAME_HEADROOM writable bytes lie before it. Borrowed. */
+	void (*output)(void *context, uint8_t *frame, uint32_t length);
+	/* A SYN for a listening port: may it become a connection? Asked before any memory is spent;
+	 * false = dropped silently (the client will retry). */
+	bool (*admit)(void *context, const struct stack_ip *local, const struct stack_ip *remote);
+	/* A connection to a listening port is established. Returns its context, or NULL to refuse (RST). */
+	void *(*accepted)(void *context, struct stack_tcp *tcp, const struct stack_ip *local,
+			  const struct stack_ip *remote);
+	/* An outgoing connection is established. */
+	void (*established)(void *tcp_context);
+	/* There are received bytes to peek() (edge: made when bytes arrive). */
+	void (*readable)(void *tcp_context);
+	/* The peer will send nothing more (FIN). Bytes received before may still wait in peek(). Once. */
+	void (*eof)(void *tcp_context);
+	/* The peer acknowledged bytes: room() grew. */
+	void (*writable)(void *tcp_context);
+	/* The connection is gone and its handle dead. error: 0 orderly, else a Linux errno
+	 * (ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...). Once, last. */
+	void (*closed)(void *tcp_context, int error);
+	/* Subscribe to / leave an Ethernet multicast group with its ZeroTier ADI (vl2 8). */
+	void (*multicast)(void *context, const uint8_t mac[6], uint32_t adi, bool join);
+	/* Another host claims one of our addresses (decision S15). */
+	void (*conflict)(void *context, const struct stack_ip *address, const uint8_t mac[6]);
+	/* Cryptographically random bytes (ISNs, hash keys). */
+	void (*random)(void *context, void *out, size_t length);
+	/* The stack found a broken invariant. Must not return. */
+	void (*fail)(void *context, const char *text);
+};
+
+struct stack_config {
+	uint32_t size; /* sizeof(struct stack_config) */
+	uint32_t mtu;  /* of the network, bytes of IP */
+	uint8_t mac[6];
+	const struct stack_callbacks *callbacks; /* must outlive the stack */
+	void *context;				 /* first argument of the stack-wide callbacks */
+	int64_t now_ms;				 /* monotonic */
+};
+
+enum stack_option {
+	STACK_TCP_NODELAY,   /* 0 or 1 */
+	STACK_TCP_KEEPALIVE, /* 0 or 1 */
+	STACK_TCP_KEEPIDLE,  /* seconds */
+	STACK_TCP_KEEPINTVL, /* seconds */
+	STACK_TCP_KEEPCNT,   /* count */
+	STACK_TCP_TOS,	     /* 0..255 */
+	STACK_TCP_TTL,	     /* 1..255 */
+};
+
+/* Snapshot of a connection, for TCP_INFO and `sockets`. */
+struct stack_tcp_info {
+	uint8_t state; /* Linux's TCP_ESTABLISHED = 1 ... numbering */
+	uint8_t retransmits;
+	uint16_t mss;
+	uint32_t rtt_us, rto_us, cwnd_bytes, ssthresh_bytes;
+	uint32_t unacked_bytes, receive_window, send_window, unread_bytes;
+};
+
+struct stack_stats {
+	uint64_t frames_in, frames_out, frames_dropped;
+	uint64_t tcp_in, tcp_out, tcp_retransmitted, tcp_resets_out;
+	uint64_t icmp_echo_answered;
+	uint32_t tcp_connections, tcp_time_wait, neighbours;
+	uint64_t heap_bytes; /* memory held by this stack now */
+};
+
+struct stack_ops {
+	uint32_t abi;  /* STACK_ABI */
+	uint32_t size; /* sizeof(struct stack_ops) */
+
+	/* At most one stack per loaded copy; NULL if there is one already or memory is short. */
+	struct stack *(*create)(const struct stack_config *config);
+	/* Abort every connection without callbacks and free everything. */
+	void (*destroy)(struct stack *stack);
+
+	/* Replace all our addresses (with prefix lengths). Connections from addresses that went away are
+	 * aborted. Each new address is announced once. 0 or -errno. */
+	int (*addresses_set)(struct stack *stack, const struct stack_ip *addresses, size_t count);
+	int (*routes_set)(struct stack *stack, const struct stack_route *routes, size_t count);
+
+	void (*input)(struct stack *stack, const struct stack_frame *frames, size_t count,
+		      int64_t now_ms);
+	/* Run what is due. */
+	void (*advance)(struct stack *stack, int64_t now_ms);
+	/* When advance() is next wanted; INT64_MAX = never (an idle stack wakes nobody). */
+	int64_t (*deadline)(const struct stack *stack);
+
+	/* Listen on a port of every address. 0, -EADDRINUSE or -ENOMEM. */
+	int (*tcp_listen)(struct stack *stack, uint16_t port);
+	/* Stop; established connections stay. */
+	void (*tcp_unlisten)(struct stack *stack, uint16_t port);
+	/* Begin a connection from `local` (port chosen by the caller; family 0 = the address that fits the
+	 * route) to `remote`. 0 and *out, or -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -ENOMEM. */
+	int (*tcp_connect)(struct stack *stack, const struct stack_ip *local,
+			   const struct stack_ip *remote, void *tcp_context, struct stack_tcp **out);
+	/* The source address the stack would use towards `remote`. 0 or -ENETUNREACH. */
+	int (*source_for)(struct stack *stack, const struct stack_ip *remote, struct stack_ip *out);
+
+	void (*tcp_context_set)(struct stack_tcp *tcp, void *tcp_context);
+	void (*tcp_names)(const struct stack_tcp *tcp, struct stack_ip *local, struct stack_ip *remote);
+	/* Lend up to `max` iovecs of received bytes; returns how many. Valid until the next call on `tcp`. */
+	int (*tcp_peek)(struct stack_tcp *tcp, struct iovec *iov, int max);
+	/* `length` bytes of what peek() lends were taken; opens the window. */
+	void (*tcp_consumed)(struct stack_tcp *tcp, size_t length);
+	/* Bytes that write() takes now. */
+	size_t (*tcp_room)(const struct stack_tcp *tcp);
+	/* Queue bytes for sending; they are copied. Returns bytes taken (<= room), or -ENOTCONN. Nothing is
+	 * sent before tcp_flush, so that several writes share segments. */
+	int64_t (*tcp_write)(struct stack_tcp *tcp, const struct iovec *iov, int count);
+	void (*tcp_flush)(struct stack_tcp *tcp);
+	/* FIN after what was written; receiving goes on. */
+	void (*tcp_shutdown_write)(struct stack_tcp *tcp);
+	/* Orderly end of both directions: pending bytes and FIN are still sent by the stack, nothing is
+	 * reported any more (no callback follows, the handle is dead at once). */
+	void (*tcp_close)(struct stack_tcp *tcp);
+	/* RST; no callback follows, the handle is dead at once. */
+	void (*tcp_abort)(struct stack_tcp *tcp);
+	int (*tcp_option_set)(struct stack_tcp *tcp, enum stack_option option, int value);
+	void (*tcp_info)(const struct stack_tcp *tcp, struct stack_tcp_info *out);
+
+	void (*stats)(const struct stack *stack, struct stack_stats *out);
+};
+
+/* The library's only symbol. NULL if `abi` is not the one it was built for. */
+const struct stack_ops *stack_open(uint32_t abi);
+
+#endif
