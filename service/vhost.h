@@ -31,8 +31,9 @@ void vhost_on_vsock(struct watch *w, uint32_t events);  /* WATCH_VSOCK */
 void vhost_advance(struct vhost *vhost, int64_t now_ms);
 int64_t vhost_deadline(const struct vhost *vhost);
 
-/* The callbacks that net.c hands to stack_create; their context is the struct net *. */
-extern const struct stack_callbacks vhost_stack_callbacks;
+/* Fill in the TCP members (admit, accepted, established, readable, eof, writable, closed) of what
+ * net.c hands to the stack; their stack-wide context is the struct net *. */
+void vhost_stack_callbacks(struct stack_callbacks *callbacks);
 
 struct vhost_stats {
 	uint32_t sockets, listeners, connections, clients;

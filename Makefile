@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# netcon: one Makefile, no recursion, everything under build/$(PROFILE)/. `make help` lists targets.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib/netcon
+MANDIR ?= $(PREFIX)/share/man
+CC ?= cc
+LWIP_DIR ?= third_party/lwip
+VECTORS ?= tests/vectors
+FUZZ_SECONDS ?= 5
+SAN ?=
+PROFILE ?= $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
+comma := ,
+B := build/$(PROFILE)
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+include mk/flags.mk
+include mk/objects.mk
+include mk/tests.mk
+include mk/install.mk
+
+.DEFAULT_GOAL := all
+all: netcon ## build the service, the library, the stack and the tools
+
+netcon: $(PROGRAMS) $(LIBRARIES) $(ROOT_LINKS) ## the original's name for `all`
+
+demo: ## build a private universe on loopback and run programs on it (--keep: make demo KEEP=1)
+	$(Q)scripts/demo.sh $(if $(KEEP),--keep)
+
+clean: ## remove everything built
+	$(Q)rm -rf build $(ROOT_LINKS)
+
+distclean: clean ## also remove fetched third-party sources
+	$(Q)rm -rf third_party
+
+help: ## this list
+	$(Q)awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' Makefile mk/*.mk
+
+.PHONY: all netcon demo clean distclean help
+.DELETE_ON_ERROR:
+-include $(shell find build -name '*.d' 2>/dev/null)
