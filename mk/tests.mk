@@ -1,3 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# Tests. A file tests/unit/test_X.c is one cmocka program; tests/unit/FOLDER_libs below says what it links.
+# Tests. tests/unit/FOLDER/test_X.c is one cmocka program, linked against FOLDER's archive; adding a
+# file is enough. tests/lib/ is shared by all. SAN=address,undefined builds the same into its own folder.
 
+TESTLIB := $(B)/libtest.a
+TEST_LIBS := $(call pkg_libs,cmocka jansson)
+$(TESTLIB): $(call objects,tests/lib)
+	$(archive)
+
+unit_programs = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/$(1)/test_*.c))
+UNIT_FOLDERS := base core controller rpc stack service intercept cli
+UNIT_TESTS := $(foreach f,$(UNIT_FOLDERS),$(call unit_programs,$(f)))
+VECTOR_TESTS := $(filter $(B)/tests/unit/core/test_vectors_%,$(UNIT_TESTS))
+SIM_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/sim/test_*.c))
+
+define link_test
+$(call say,LD,$@)
+$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(1)
+endef
+
+$(B)/tests/unit/base/%: $(B)/tests/unit/base/%.o $(TESTLIB)
+	$(call link_test,)
+$(B)/tests/unit/core/%: $(B)/tests/unit/core/%.o $(TESTLIB) $(CORE)
+	$(call link_test,$(CORE_LIBS))
+$(B)/tests/unit/controller/%: $(B)/tests/unit/controller/%.o $(TESTLIB) $(CONTROLLER) $(CORE)
+	$(call link_test,$(CONTROLLER_LIBS) $(CORE_LIBS))
+$(B)/tests/unit/rpc/%: $(B)/tests/unit/rpc/%.o $(TESTLIB) $(RPC)
+	$(call link_test,)
+$(B)/tests/unit/stack/%: $(B)/tests/unit/stack/%.o $(TESTLIB) | $(STACK_SO)
+	$(call link_test,-ldl)
+$(B)/tests/unit/service/%: $(B)/tests/unit/service/%.o $(TESTLIB) $(SERVICE) $(CONTROLLER) $(CORE) $(RPC) | $(STACK_SO)
+	$(call link_test,$(SERVICE_LIBS) $(CONTROLLER_LIBS) $(CORE_LIBS))
+$(B)/tests/unit/intercept/%: $(B)/tests/unit/intercept/%.o $(TESTLIB) $(RPC) | $(INTERCEPT_SO)
+	$(call link_test,-ldl -lpthread)
+$(B)/tests/unit/cli/%: $(B)/tests/unit/cli/%.o $(TESTLIB) $(CLI) $(CORE)
+	$(call link_test,$(CLI_LIBS) $(CORE_LIBS))
+SIM_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)))
+$(B)/tests/sim/%: $(B)/tests/sim/%.o $(SIM_OBJECTS) $(TESTLIB) $(CONTROLLER) $(CORE)
+	$(call link_test,$(CONTROLLER_LIBS) $(CORE_LIBS) -lm)
+
+unit-programs: $(UNIT_TESTS) $(SIM_TESTS)
+test: unit-programs ## unit and simulator tests
+	$(Q)VECTORS=$(VECTORS) BUILD=$(B) scripts/run-tests.sh $(UNIT_TESTS) $(SIM_TESTS)
+
+check-vectors: $(VECTOR_TESTS) ## the vector tests alone; VECTORS=folder takes others of the same schema
+	$(Q)VECTORS=$(VECTORS) BUILD=$(B) scripts/run-tests.sh $(VECTOR_TESTS)
+
+check: ## every test: unit, sim, sanitizers, end to end, lint, short fuzz; ends with N passed, N failed
+	$(Q)scripts/check.sh
+
+e2e: all ## end-to-end tests on loopback
+	$(Q)scripts/run-bats.sh tests/e2e
+
+lint: ## format, arrows between modules, cppcheck, clang-tidy, shellcheck, man pages
+	$(Q)scripts/lint.sh
+
+format: ## reformat our C with clang-format
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# One libFuzzer program per tests/fuzz/fuzz_X.c; built with clang into its own profile.
+FUZZ_B := build/fuzz
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ_B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: ## run every fuzz target for FUZZ_SECONDS each
+	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS)
+
+bench: all ## measure, as ratios in one run (see bench/README.md)
+	$(Q)bench/run.sh
+
+.PHONY: unit-programs test check check-vectors e2e lint format fuzz bench
