@@ -20,6 +20,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 include mk/flags.mk
 include mk/objects.mk
 include mk/tests.mk
+include mk/fuzz.mk
 include mk/install.mk
 
 .DEFAULT_GOAL := all

@@ -57,13 +57,7 @@ lint: ## format, arrows between modules, cppcheck, clang-tidy, shellcheck, man p
 format: ## reformat our C with clang-format
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
-# One libFuzzer program per tests/fuzz/fuzz_X.c; built with clang into its own profile.
-FUZZ_B := build/fuzz
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ_B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz: ## run every fuzz target for FUZZ_SECONDS each
-	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS)
-
 bench: all ## measure, as ratios in one run (see bench/README.md)
 	$(Q)bench/run.sh
 
-.PHONY: unit-programs test check check-vectors e2e lint format fuzz bench
+.PHONY: unit-programs test check check-vectors e2e lint format bench
