@@ -26,7 +26,8 @@ void log_debug(const char *module, const char *format, ...) LOG_PRINTF;
 void log_err_errno(const char *module, const char *format, ...) LOG_PRINTF;
 void log_warn_errno(const char *module, const char *format, ...) LOG_PRINTF;
 
-/* A static struct per call site: true at most once per `interval_ms`; says how many were left out. */
+/* A static struct per call site: true at most once per `interval_ms`; says how many were left out.
+ */
 struct log_limit {
 	int64_t last_ms;
 	uint64_t suppressed;

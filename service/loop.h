@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* The one loop: epoll, one enum of descriptor kinds, one switch; runs to completion, never blocks. */
+/* The one loop: epoll, one enum of descriptor kinds, one switch; runs to completion, never blocks.
+ *
+ * loop.c is the mechanism (waiting, the guard against stale events); turn.c is what one turn does.
+ */
 #ifndef SERVICE_LOOP_H
 #define SERVICE_LOOP_H
 
@@ -10,15 +13,16 @@
 
 struct service; /* service.h: everything the daemon holds */
 
-/* Every kind of descriptor the loop watches. The switch in loop.c has one case for each. */
+/* Every kind of descriptor the loop watches. The switch in turn.c has one case for each. */
 enum watch_kind {
-	WATCH_UDP,	  /* a UDP socket of the node */
-	WATCH_SIGNAL,	  /* signalfd */
-	WATCH_WORKER,	  /* eventfd: the worker finished jobs */
-	WATCH_HTTP,	  /* libmicrohttpd's epoll descriptor */
+	WATCH_UDP,        /* a UDP socket of the node */
+	WATCH_SIGNAL,     /* signalfd */
+	WATCH_WORKER,     /* eventfd: the worker finished jobs */
+	WATCH_HTTP,       /* libmicrohttpd's epoll descriptor */
 	WATCH_RPC_LISTEN, /* nc/<nwid>/sock */
 	WATCH_RPC_CLIENT, /* a control connection of the library */
-	WATCH_VSOCK,	  /* B of a virtual socket */
+	WATCH_VSOCK,      /* B of a virtual socket */
+	WATCH_NETLINK,    /* the host's addresses changed */
 };
 
 /* One watched descriptor. Embedded in its owner; the owner is found by container_of. */
@@ -35,7 +39,8 @@ struct loop;
 struct loop *loop_new(struct service *service);
 void loop_free(struct loop *loop);
 
-/* Watch w->fd (already set, with kind) for `events` (EPOLLIN, EPOLLOUT, EPOLLET...). 0 or -errno. */
+/* Watch w->fd (already set, with kind) for `events` (EPOLLIN, EPOLLOUT, EPOLLET...). 0 or -errno.
+ */
 int loop_add(struct loop *loop, struct watch *w, uint32_t events);
 int loop_modify(struct loop *loop, struct watch *w, uint32_t events);
 /* Stop watching; does not close. The owner may be freed at once: pending events are discarded. */
@@ -47,5 +52,14 @@ struct zt_now loop_now(const struct loop *loop);
 /* Run until loop_stop. Each turn: wait, dispatch, advance what is due, flush UDP. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* ---- what one turn does: turn.c ------------------------------------------------------------- */
+
+/* The switch over enum watch_kind. */
+void turn_dispatch(struct service *service, struct watch *w, uint32_t events);
+/* Run everything whose time has come, hand on what the turn left over, flush UDP. */
+void turn_finish(struct service *service, struct zt_now now);
+/* The earliest time at which turn_finish is wanted; INT64_MAX = never. */
+int64_t turn_deadline(struct service *service);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* One joined network in the service: core frames <-> its private stack, addresses from the config. */
+/* One joined network in the service: core frames <-> its private stack, addresses from the config.
+ */
 #ifndef SERVICE_NET_H
 #define SERVICE_NET_H
 
 #include "core/zt.h"
 #include "stack/stack.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,15 +18,22 @@ struct net {
 	struct service *service;
 	struct net *next;
 	uint64_t nwid;
-	void *library;			/* dlopen handle of the private liblwip.so */
-	int library_fd;			/* its memfd: numbers stay distinct while the handle lives (D2) */
+	void *library;  /* dlopen handle of the private liblwip.so */
+	int library_fd; /* its memfd: numbers stay distinct while the handle lives (D2) */
 	const struct stack_ops *ops;
 	struct stack *stack;
 	struct vhost *vhost;
 	size_t address_count;
 	struct stack_ip addresses[STACK_MAX_ADDRESSES]; /* as last given to the stack */
-	bool is_ok;			/* status OK and at least one address */
-	char socket_path[512];		/* HOME/nc_<nwid>, the "device name" */
+	bool is_ok;                                     /* status OK and at least one address */
+	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
+	uint32_t mtu;                                   /* as the stack was made */
+	bool is_stale;      /* the core reported a change: net_settle_all brings it over */
+	struct net_policy { /* networks.d/<nwid>.local.conf; in a virtual host all default to on */
+		bool managed, global, standard, dns; /* allowManaged, -Global, -Default, -DNS */
+		size_t allowed_count;                /* allowManaged as a list: only these */
+		struct zt_endpoint allowed[16];
+	} policy;
 };
 
 /* Load a private stack, create HOME/nc/<nwid>/sock and the nc_<nwid> symlink, join in the core.
@@ -33,8 +42,18 @@ int net_join(struct service *service, uint64_t nwid);
 /* Leave: every virtual socket is reset, files are removed. -ENOENT. */
 int net_leave(struct service *service, uint64_t nwid);
 struct net *net_find(struct service *service, uint64_t nwid);
-/* The core reports a change: bring addresses and routes of the stack up to date. */
+/* Bring addresses and routes of the stack up to date with the core's view. Not from a core
+ * callback: there, mark the network with net_mark and it happens at the end of the turn. */
 void net_update(struct net *net);
+void net_mark(struct service *service, uint64_t nwid);
+void net_settle_all(struct service *service);
+/* The core's frames_in callback. */
+void net_frames_in(struct service *service, uint64_t nwid, const struct zt_frame *frames,
+		   size_t count);
+/* Join what networks.d lists; a network that fails is logged and skipped. */
+void net_join_listed(struct service *service);
+/* Change the policy from a POST body and save it (vl2 10.1). Unknown keys and types are ignored. */
+void net_policy_set(struct net *net, const json_t *body);
 /* Is this one of the network's own addresses (host order port ignored)? */
 bool net_is_own_address(const struct net *net, const struct stack_ip *ip);
 void net_advance_all(struct service *service, int64_t now_ms);

@@ -17,20 +17,44 @@ struct http;
 struct worker;
 struct sandbox;
 struct controller;
+struct ctl;
 struct controller_store;
 
-/* What local.conf's settings.netcon and the command line say; see options.c and localconf.c. */
+enum {
+	SETTINGS_MAX_BIND = 8,
+	SETTINGS_MAX_MANAGEMENT = 16,
+	SETTINGS_MAX_PREFIXES = 16,
+	SETTINGS_MAX_IDS = 32,
+	SETTINGS_MAX_PATH_RULES = 64,
+};
+
+/* A physical network that must not be used: for every peer (peer 0, "physical") or one ("virtual").
+ */
+struct path_rule {
+	uint64_t peer;
+	struct zt_endpoint net; /* port = prefix length */
+};
+
+/* What local.conf and the command line say; see options.c and localconf.c. */
 struct settings {
 	uint16_t primary_port;
 	bool primary_port_is_random;
-	char bind[8][64]; /* addresses to bind instead of scanning interfaces */
+	bool allow_secondary_port;
+	uint16_t secondary_port;                    /* 0 = random */
+	struct zt_endpoint bind[SETTINGS_MAX_BIND]; /* bind these instead of scanning interfaces */
 	size_t bind_count;
-	char management[16][64]; /* allowManagementFrom, "ip/bits" */
+	struct zt_endpoint
+	    management[SETTINGS_MAX_MANAGEMENT]; /* allowManagementFrom; port = bits */
 	size_t management_count;
-	mode_t socket_mode;	/* of nc/<nwid>/sock; default 0660 (decision S4) */
-	uid_t allow_uids[32];	/* settings.netcon.allow */
+	char prefixes[SETTINGS_MAX_PREFIXES][16]; /* interfacePrefixBlacklist */
+	size_t prefix_count;
+	struct path_rule path_rules[SETTINGS_MAX_PATH_RULES];
+	size_t path_rule_count;
+	int log_level;                      /* settings.netcon.logLevel: enum log_level */
+	mode_t socket_mode;                 /* of nc/<nwid>/sock; default 0660 (decision S4) */
+	uid_t allow_uids[SETTINGS_MAX_IDS]; /* settings.netcon.allow */
 	size_t allow_uid_count;
-	gid_t allow_gids[32];
+	gid_t allow_gids[SETTINGS_MAX_IDS];
 	size_t allow_gid_count;
 	bool use_sandbox;
 };
@@ -40,7 +64,7 @@ struct service {
 	gid_t home_gid;
 	struct settings settings;
 	json_t *local_conf; /* as read; never NULL once started */
-	char token[32];	    /* authtoken.secret */
+	char token[32];     /* authtoken.secret */
 	uint8_t boot_id[16];
 	struct loop *loop;
 	struct worker *worker;
@@ -51,8 +75,14 @@ struct service {
 	struct controller *controller;
 	struct controller_store *store;
 	struct net *networks;
-	uint64_t address; /* our node address */
-	int fd_reserve;	  /* descriptors kept back (decision S6) */
+	struct ctl *ctl;       /* ctl.c: the embedded controller's callbacks and jobs */
+	uint64_t address;      /* our node address */
+	bool loopback_ok;      /* decision S20 */
+	bool is_identity_lost; /* an upstream says that our address is taken: stop */
+	int signal_fd;
+	struct watch signal_watch;
+	int lock_fd;          /* holds HOME/zerotier-one.lock */
+	int fd_reserve;       /* descriptors kept back (decision S6) */
 	unsigned fd_capacity; /* what the virtual sockets may use */
 	unsigned fd_used;     /* what they use now */
 	int exit_code;

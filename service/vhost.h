@@ -23,7 +23,7 @@ void vhost_close(struct vhost *vhost);
 void vhost_update(struct vhost *vhost);
 
 /* Called by the loop. */
-void vhost_on_listen(struct watch *w);		       /* WATCH_RPC_LISTEN */
+void vhost_on_listen(struct watch *w);                  /* WATCH_RPC_LISTEN */
 void vhost_on_client(struct watch *w, uint32_t events); /* WATCH_RPC_CLIENT */
 void vhost_on_vsock(struct watch *w, uint32_t events);  /* WATCH_VSOCK */
 
