@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck shell=bash
+# Shared by every end-to-end test: a universe per file, torn down by what it started and nothing else.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export BIN=${BIN:-$TOP}
+# shellcheck source=scripts/universe.sh
+. "$TOP/scripts/universe.sh"
+
+# universe_up MEMBER...: root, members, one private network; sets NWID and IP_<member>.
+universe_up() {
+  WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-e2e.XXXXXX")
+  chmod 755 "$WORK"
+  export WORK
+  universe_init "$WORK"
+  local name
+  for name in "$@"; do universe_member "$name"; done
+  for name in root "$@"; do universe_start "$name"; done
+  for name in root "$@"; do wait_for 20 is_online "$name"; done
+  NWID=$(universe_network '{"name":"e2e","private":true,"v4AssignMode":{"zt":true},
+    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+    "routes":[{"target":"10.77.0.0/24","via":null}]}')
+  for name in "$@"; do
+    printf -v "IP_$name" '%s' "$(universe_join "$name" "$NWID")"
+    export "IP_$name"
+  done
+  export NWID UNIVERSE UNIVERSE_ROOT_PORT
+}
+
+universe_down() {
+  local pid
+  for pid in $(cat "$WORK"/*.childpid 2>/dev/null); do
+    kill "$pid" 2>/dev/null || true
+  done
+  universe_stop
+  rm -rf "$WORK"
+}
+
+is_online() {
+  "$BIN/zerotier-cli" -D"$UNIVERSE/$1" info | grep -q ONLINE
+}
+
+# on NAME COMMAND...: run a program on the network as that container.
+on() {
+  local name=$1
+  shift
+  env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" "$@"
+}
+
+# serve NAME LABEL COMMAND...: the same in the background; stopped by universe_down or stop_served.
+serve() {
+  local name=$1 label=$2
+  shift 2
+  env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" \
+    "$@" >"$WORK/$label.log" 2>&1 3>&- &
+  echo $! >"$WORK/$label.childpid"
+}
+
+stop_served() {
+  kill "$(cat "$WORK/$1.childpid")"
+  rm "$WORK/$1.childpid"
+}
+
+fetch() { # NAME URL [curl options]
+  local name=$1
+  shift
+  on "$name" curl -sS --fail --noproxy '*' --max-time 60 "$@"
+}
+
+service_fds() { # NAME: how many descriptors its service holds
+  find "/proc/$(cat "$UNIVERSE/$1/zerotier-one.pid")/fd" -mindepth 1 | wc -l
+}
+
+# nginx_conf FILE ROOT LISTEN: a configuration as users have it: a master and two workers.
+nginx_conf() {
+  mkdir -p "$WORK/nginx"
+  cat >"$1" <<EOF
+worker_processes 2;
+pid $WORK/nginx/pid;
+error_log $WORK/nginx/error.log;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  sendfile on;
+  keepalive_timeout 5;
+  client_body_temp_path $WORK/nginx/body;
+  proxy_temp_path $WORK/nginx/proxy;
+  fastcgi_temp_path $WORK/nginx/fastcgi;
+  uwsgi_temp_path $WORK/nginx/uwsgi;
+  scgi_temp_path $WORK/nginx/scgi;
+  server { listen $3; root $2; }
+}
+EOF
+}
