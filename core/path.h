@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* A physical path: one (local socket, remote endpoint) pair and what is known of its liveness.
+ *
+ * How this works: paths live in one table of the node, created only by authenticated packets and by
+ * our own sends to a confirmed address (vl1 19.9: a spoofed datagram changes nothing here). Several
+ * peers may lie behind one path (a root relays many), so a peer's own view (last heard, priority)
+ * is in peer.h. `refs` counts the peers that hold it; unreferenced paths are the first to be
+ * evicted.
+ */
+#ifndef ZT_PATH_H
+#define ZT_PATH_H
+
+#include "core/zt.h"
+
+enum {
+	PATH_ALIVE_MS = 19000,     /* vl1 10.3 */
+	PATH_ACTIVE_MS = 243000,   /* vl1 10.3 */
+	PATH_HEARTBEAT_MS = 14000, /* vl1 10.3 */
+	PATH_TRUST_MS = 600000,    /* vl1 10.2 */
+	PATH_CONFIRM_MS = 1000,    /* vl1 15.6 */
+	PATH_ECHO_MS = 166,        /* vl1 15.2 */
+	PATH_LATENCY_UNKNOWN = 0xffff,
+};
+
+/* "Never", for times on the monotonic scale: far enough back that no difference overflows. */
+#define ZT_NEVER_MS (INT64_MIN / 4)
+
+struct path {
+	struct zt_endpoint to;
+	int32_t socket; /* as in struct zt_datagram; ZT_SOCKET_ALL is no path */
+	uint16_t latency_ms;
+	uint32_t refs;
+	int64_t last_in_ms, last_out_ms, last_trust_ms; /* ZT_NEVER_MS at first */
+	int64_t last_echo_answer_ms, last_confirm_ms;   /* gates 15.2 and 15.6 */
+	struct path *next;                              /* hash chain */
+	struct path *older, *newer;                     /* eviction order */
+};
+
+struct paths;
+
+/* The table. NULL when out of memory. */
+struct paths *paths_new(size_t max);
+void paths_free(struct paths *paths);
+struct path *paths_find(const struct paths *paths, int32_t socket, const struct zt_endpoint *to);
+/* Find or create; evicts the unreferenced path unused for longest when full. NULL: no room. */
+struct path *paths_get(struct paths *paths, int32_t socket, const struct zt_endpoint *to);
+size_t paths_count(const struct paths *paths);
+
+void path_ref(struct path *path);
+void path_unref(struct path *path);
+
+bool path_is_alive(const struct path *path, int64_t now_ms);
+bool path_is_trusted(const struct path *path, int64_t now_ms);
+/* Lower is better (vl1 10.3); priority >= 1. */
+int64_t path_quality(const struct path *path, unsigned priority, int64_t now_ms);
+/* A latency sample from OK(HELLO) that came without relays. */
+void path_latency_sample(struct path *path, int64_t sample_ms);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* One remote node: identity, keys, versions, paths and what is due for it (vl1 10.2, 10.3, 12). */
+#ifndef ZT_PEER_H
+#define ZT_PEER_H
+
+#include "core/zt.h"
+
+struct zt_node;
+struct peer;
+struct identity;
+
+/* The peer of that address, or NULL while its identity is unknown. Borrowed: a peer may be
+ * forgotten by any later call into the node, so remember addresses. O(1). */
+struct peer *peer_find(const struct zt_node *node, uint64_t address);
+uint64_t peer_address(const struct peer *peer);
+const struct identity *peer_identity(const struct peer *peer);
+/* Protocol version, -1 while unknown. */
+int peer_protocol(const struct peer *peer);
+/* Is there a direct path in use? */
+bool peer_has_path(const struct peer *peer, struct zt_now now);
+/* When something authentic last came, mono ms. */
+int64_t peer_last_receive_ms(const struct peer *peer);
+
+#endif
