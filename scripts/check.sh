@@ -45,7 +45,8 @@ run_lint() {
 run_fuzz() {
   scripts/fuzz.sh "${FUZZ_SECONDS:-5}"
 }
-for name in ${*:-build unit sanitize e2e lint fuzz}; do
+[ $# -gt 0 ] || set -- build unit sanitize e2e lint fuzz
+for name in "$@"; do
   stage "$name" "run_$name"
 done
 passed=0 failed=0 skipped=0

@@ -109,7 +109,8 @@ if [ "${1:-}" = --tidy-one ]; then
   exit
 fi
 mkdir -p "$out/cppcheck"
-for name in ${*:-format arrows length licence paths cppcheck tidy shell man}; do
+[ $# -gt 0 ] || set -- format arrows length licence paths cppcheck tidy shell man
+for name in "$@"; do
   start=$(date +%s)
   if "check_$name" >"$out/$name.log" 2>&1; then
     echo "ok   lint $name ($(($(date +%s) - start)) s)"
