@@ -43,7 +43,8 @@ void loop_free(struct loop *loop);
  */
 int loop_add(struct loop *loop, struct watch *w, uint32_t events);
 int loop_modify(struct loop *loop, struct watch *w, uint32_t events);
-/* Stop watching; does not close. The owner may be freed at once: pending events are discarded. */
+/* Stop watching; does not close, leaves w->fd alone (close it afterwards). The owner may be freed
+ * at once: pending events are discarded. A watch that is not watched is left alone. */
 void loop_remove(struct loop *loop, struct watch *w);
 
 /* The time of this turn. */
