@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Socket options that the service keeps for a virtual socket (spec/intercept.md 3.6).
+ *
+ * The library validates what it can and answers what the kernel's own socket answers rightly; the
+ * rest arrives here as SETOPT and GETOPT. One table says for each option its range, where it is
+ * kept and what the stack is told. What is not in the table is ENOPROTOOPT, never a zero.
+ */
+#ifndef SERVICE_SOCKOPT_H
+#define SERVICE_SOCKOPT_H
+
+#include "stack/stack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The values, small because every virtual socket has them. Zero is the default unless said. */
+struct sockopts {
+	int32_t keep_idle_s, keep_interval_s, keep_count; /* 0 = Linux's defaults 7200, 75, 9 */
+	int32_t send_buffer, receive_buffer; /* as reported, already doubled; 0 = 212992 */
+	int32_t linger_s;
+	int32_t user_timeout_ms;
+	int32_t defer_accept_s, window_clamp, linger2_s, notsent_lowat, fastopen;
+	int32_t mark, priority;
+	uint16_t max_segment; /* 0 = not set */
+	uint8_t syn_count;    /* 0 = default 6 */
+	uint8_t tos, ttl;     /* ttl 0 = default 64 */
+	uint8_t mtu_discover;
+	bool reuse_address, reuse_port, keep_alive, is_lingering, broadcast, oob_inline;
+	bool no_delay, cork, quick_ack_off, thin_linear, thin_dupack, freebind, transparent;
+	bool v6_only;
+};
+
+struct sockopt_target { /* the socket that is asked about */
+	struct sockopts *opts;
+	const struct stack_ops *ops;
+	struct stack_tcp *tcp; /* NULL = not connected through the stack */
+	uint8_t linux_state; /* TCP_ESTABLISHED = 1, ... for TCP_INFO without a stack connection */
+	uint16_t mss;        /* reported when there is no connection to ask */
+};
+
+/* Set one option. 0, -ENOPROTOOPT, -EINVAL, -EPERM, ... as Linux. */
+int sockopt_set(const struct sockopt_target *target, int level, int name, const void *value,
+		uint32_t length);
+/* Read one option into `value`; *length is its capacity on entry, what was written on return. */
+int sockopt_get(const struct sockopt_target *target, int level, int name, void *value,
+		uint32_t *length);
+/* A connection of the stack exists now: tell it what was set before. */
+void sockopt_apply(const struct sockopt_target *target);
+/* How long a connection attempt may take: TCP_USER_TIMEOUT, TCP_SYNCNT, else Linux's 127 s. */
+int64_t sockopt_connect_timeout_ms(const struct sockopts *opts);
+
+#endif
