@@ -57,7 +57,13 @@ lint: ## format, arrows between modules, cppcheck, clang-tidy, shellcheck, man p
 format: ## reformat our C with clang-format
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
-bench: all ## measure, as ratios in one run (see bench/README.md)
+# bench/X.c: programs; those named here need more than libc.
+BENCH_PROGRAMS := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+$(B)/bench/%: $(B)/bench/%.o $(CORE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(CORE_LIBS) -ldl -lm
+
+bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
 .PHONY: unit-programs test check check-vectors e2e lint format bench
