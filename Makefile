@@ -42,4 +42,5 @@ help: ## this list
 
 .PHONY: all netcon demo clean distclean help
 .DELETE_ON_ERROR:
+.SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -37,7 +37,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 mark=
-in_na= in_nb=
+in_na='' in_nb=''
 if [ "$NETCON_BENCH" = netns ]; then
   mount -t tmpfs tmpfs /run
   mkdir -p /run/netns
