@@ -62,7 +62,8 @@ void netconf_free(struct netconf *nc); /* NULL is fine */
 /* Parse a dictionary. ZT_E_UNSUPPORTED (format too old), ZT_E_MALFORMED, ZT_E_TOO_BIG,
  * ZT_E_NO_MEMORY. */
 int netconf_parse(const void *dict, size_t length, struct netconf **out) ZT_MUST_CHECK;
-/* Write the dictionary exactly in 3.4's order. A writer of VL2_CONFIG_MAX_BYTES always has room. */
+/* Write the dictionary exactly in 3.4's order. A configuration at every limit at once can exceed
+ * VL2_CONFIG_MAX_BYTES: ask w->bad. */
 void netconf_write(struct wr *w, const struct netconf *nc);
 /* Same content (order of specialists, routes and addresses matters)? */
 bool netconf_equal(const struct netconf *a, const struct netconf *b);
