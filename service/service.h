@@ -64,7 +64,7 @@ struct service {
 	gid_t home_gid;
 	struct settings settings;
 	json_t *local_conf; /* as read; never NULL once started */
-	char token[32];     /* authtoken.secret */
+	char token[128];    /* authtoken.secret */
 	uint8_t boot_id[16];
 	struct loop *loop;
 	struct worker *worker;
