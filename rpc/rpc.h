@@ -3,10 +3,11 @@
  *
  * Transport (spec/intercept.md 6, decisions S2-S4): SOCK_SEQPACKET at HOME/nc/<nwid>/sock, one
  * message = one packet. Every request that concerns a socket carries that socket's descriptor A
- * (proof of possession: the service compares SO_COOKIE with its record) and, if an answer is wanted,
- * one end of a socketpair made for the call, on which exactly one reply arrives. Integers are in
- * host order (same machine), fixed width, no padding. A sender may append fields; a receiver ignores
- * trailing bytes it does not know. Unknown op: reply ENOSYS. Wrong length: the connection is closed.
+ * (proof of possession: the service compares SO_COOKIE with its record) and, if an answer is
+ * wanted, one end of a socketpair made for the call, on which exactly one reply arrives. Integers
+ * are in host order (same machine), fixed width, no padding. A sender may append fields; a receiver
+ * ignores trailing bytes it does not know. Unknown op: reply ENOSYS. Wrong length: the connection
+ * is closed.
  */
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
@@ -25,13 +26,15 @@ enum {
 };
 
 enum rpc_op {
-	RPC_HELLO = 1, /* first message of a connection; answered by WELCOME on the connection itself */
+	RPC_HELLO =
+	    1, /* first message of a connection; answered by WELCOME on the connection itself */
 	RPC_SOCKET = 2,
 	RPC_BIND = 3,
 	RPC_LISTEN = 4,
 	RPC_CONNECT = 5,
 	RPC_DETACH = 6,
-	RPC_SOERROR = 7,
+	RPC_SOERROR =
+	    7, /* reply: a bare header, error = the socket's pending error, which is cleared */
 	RPC_NAME = 8,
 	RPC_SETOPT = 9,
 	RPC_GETOPT = 10,
@@ -40,8 +43,8 @@ enum rpc_op {
 };
 
 enum rpc_flag {
-	RPC_ONEWAY = 1,	   /* no reply wanted */
-	RPC_WAIT = 2,	   /* CONNECT: answer when it is decided */
+	RPC_ONEWAY = 1,    /* no reply wanted */
+	RPC_WAIT = 2,      /* CONNECT: answer when it is decided */
 	RPC_HAVE_FD = 4,   /* descriptor A comes with it (first) */
 	RPC_HAVE_REPLY = 8 /* a reply end comes with it (last) */
 };
@@ -82,6 +85,7 @@ enum rpc_network_state {
 	RPC_NET_NO_ADDRESS = 3,
 };
 
+/* A refusal (decision S4) is a WELCOME with h.error = EACCES, then the connection is closed. */
 struct rpc_welcome {
 	struct rpc_header h;
 	uint32_t magic;
@@ -98,7 +102,8 @@ struct rpc_socket { /* reply: struct rpc_socket_reply + A */
 	struct rpc_header h;
 	int32_t family, type, protocol;
 	uint32_t nonblock; /* 0 or 1 */
-	uint64_t replaces; /* id of the socket that the new one will be dup3()d over, or 0: options carry over */
+	uint64_t replaces; /* id of the socket that the new one will be dup3()d over, or 0: options
+			      carry over */
 };
 static_assert(sizeof(struct rpc_socket) == 40, "wire layout");
 
@@ -108,7 +113,9 @@ struct rpc_socket_reply {
 };
 static_assert(sizeof(struct rpc_socket_reply) == 24, "wire layout");
 
-/* BIND, CONNECT, NAME replies carry one address: struct rpc_addr_reply. */
+/* BIND, CONNECT, NAME replies carry one address: struct rpc_addr_reply. A reply with an error may
+ * be a bare header. An id that the service does not know (it was restarted) is EBADF; the library
+ * turns that into ENETDOWN. */
 struct rpc_bind {
 	struct rpc_header h;
 	struct rpc_addr addr;
@@ -123,8 +130,15 @@ struct rpc_listen {
 };
 static_assert(sizeof(struct rpc_listen) == 24, "wire layout");
 
-/* prefill = bytes the library put into A (0 with RPC_WAIT); the reply's error is 0 (connected),
- * EINPROGRESS, or why not; on an immediate error the service has drained the prefill again. */
+/* prefill = bytes the library put into A (rpc_prefill; 0 with RPC_WAIT). The reply's error is
+ *   0            connected: B is named and all but one byte of the prefill drained
+ *   EINPROGRESS  pending (never with RPC_WAIT)
+ *   EALREADY     pending since an earlier request; `prefill` is added to what is there (two
+ * threads) ESTALE       an earlier attempt failed, its B is closed and its error has been reported
+ * (by a CONNECT or SOERROR): the library fetches a fresh A by SOCKET with `replaces`, lays it over
+ * this one and asks again else         why not; the prefill is drained again and the socket is as
+ * before. If B is closed already (a pending attempt failed): that attempt's error, or ECONNABORTED
+ * if SOERROR has reported it. */
 struct rpc_connect {
 	struct rpc_header h;
 	struct rpc_addr addr;
@@ -133,11 +147,14 @@ struct rpc_connect {
 };
 static_assert(sizeof(struct rpc_connect) == 48, "wire layout");
 
-/* After EINTR or SO_SNDTIMEO in a blocking connect: A was filled now. Reply: 0 done, EINPROGRESS still
- * pending (becomes a non-blocking connect), else why it failed. */
+/* After EINTR or SO_SNDTIMEO in a blocking connect. Reply: 0 done, EINPROGRESS still pending, else
+ * why it failed; the reply to the CONNECT itself is not wanted any more. If pending, the service
+ * fills A itself with rpc_prefill() through the copy of A that came with this request, before it
+ * replies: so it becomes a non-blocking connect, and no byte of the fill can be mistaken for data,
+ * as could happen if the library filled A while the connection is being made. prefill is 0. */
 struct rpc_detach {
 	struct rpc_header h;
-	uint32_t prefill;
+	uint32_t prefill; /* always 0 */
 	uint32_t pad;
 };
 static_assert(sizeof(struct rpc_detach) == 24, "wire layout");
@@ -157,7 +174,9 @@ struct rpc_addr_reply {
 };
 static_assert(sizeof(struct rpc_addr_reply) == 40, "wire layout");
 
-/* SETOPT carries value[value_length]; GETOPT says how much it wants; the GETOPT reply is this too. */
+/* SETOPT carries value[value_length] and is ONEWAY when the library has checked the value; GETOPT
+ * says how much it wants; the GETOPT reply is this too. Both are sent cut off after
+ * value[value_length] (GETOPT: after pad). */
 struct rpc_option {
 	struct rpc_header h;
 	int32_t level, name;
@@ -184,17 +203,22 @@ struct rpc_accept {
 };
 static_assert(sizeof(struct rpc_accept) == 64, "wire layout");
 
+/* Until the service ends a descriptor's life it must allow for what programs do natively:
+ * shutdown(A, SHUT_RD) makes writes to B fail with EPIPE (discard what arrives, the other direction
+ * goes on), shutdown(A, SHUT_WR) is the program's FIN, and both at once, or close, is EPOLLHUP on
+ * B. */
+
 /* ---- names of descriptors (spec/intercept.md 3.7) -------------------------------------------- */
 
 enum rpc_kind {
-	RPC_KIND_STREAM = 's',	   /* A of a TCP socket */
+	RPC_KIND_STREAM = 's',     /* A of a TCP socket */
 	RPC_KIND_LISTENER = 'l',   /* B once it listens */
 	RPC_KIND_CONNECTION = 'c', /* B once it is connected */
 };
 
 enum rpc_name_flag {
-	RPC_SIDE_ACCEPTOR = 1, /* this name belongs to the accepting end of a short-cut pair: the end
-				  that reads it as its *peer's* name swaps local and remote */
+	RPC_SIDE_ACCEPTOR = 1, /* this name belongs to the accepting end of a short-cut pair: the
+				  end that reads it as its *peer's* name swaps local and remote */
 	RPC_DUAL_STACK = 2,
 };
 
@@ -208,7 +232,11 @@ struct rpc_ident {
 	struct rpc_addr local, remote; /* when has_addresses */
 };
 
-enum { RPC_NAME_MAX_BYTES = 80 };
+enum {
+	RPC_NAME_MAX_BYTES = 80,
+	RPC_NAME_BARE_BYTES = 25, /* without addresses (A); layout in ident.c */
+	RPC_NAME_FULL_BYTES = 65, /* with them (B) */
+};
 
 /* Encode as sun_path bytes (leading NUL included); returns the length. */
 size_t rpc_ident_write(const struct rpc_ident *ident, uint8_t out[RPC_NAME_MAX_BYTES]);
@@ -217,13 +245,19 @@ bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out);
 
 /* ---- messages with descriptors --------------------------------------------------------------- */
 
-/* Send one message with up to RPC_MAX_FDS descriptors, never raising SIGPIPE. flags: MSG_DONTWAIT or 0.
- * 0 or -errno. Async-signal-safe. */
-int rpc_send(int fd, const void *message, size_t length, const int *fds, size_t fd_count, int flags);
-/* Receive one message; descriptors beyond *fd_count are closed, the rest are close-on-exec. Returns the
- * message's length, 0 at end of file, or -errno (-EMSGSIZE if it was truncated, -EMFILE if descriptors
- * were lost). Async-signal-safe. */
+/* Send one message with up to RPC_MAX_FDS descriptors, never raising SIGPIPE. flags: MSG_DONTWAIT
+ * or 0. 0 or -errno. Async-signal-safe. */
+int rpc_send(int fd, const void *message, size_t length, const int *fds, size_t fd_count,
+	     int flags);
+/* Receive one message; descriptors beyond *fd_count are closed, the rest are close-on-exec. Returns
+ * the message's length, 0 at end of file, or -errno (-EMSGSIZE if it was truncated, -EMFILE if
+ * descriptors were lost). Async-signal-safe. */
 long rpc_recv(int fd, void *message, size_t capacity, int *fds, size_t *fd_count, int flags);
+
+/* Fill a stream socket's send buffer until nothing fits: poll() then says what it says of a TCP
+ * socket that is connecting. Ends with 1-byte sends, so that the byte that stays unread later pins
+ * 768 bytes of kernel memory (decision S1). Returns how many bytes went in. Async-signal-safe. */
+uint32_t rpc_prefill(int fd);
 
 /* Is `length` right for this request? (at least the op's struct, at most RPC_MAX_BYTES, and the
  * header's own length equal to it) */
