@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What the VL2 files share among themselves; nobody else includes it. */
+#ifndef ZT_VL2_IMPL_H
+#define ZT_VL2_IMPL_H
+
+#include "core/deadline.h"
+#include "core/identity.h"
+#include "core/mcast.h"
+#include "core/msg2.h"
+#include "core/network.h"
+#include "core/node.h"
+#include "core/rx.h"
+#include "core/tx.h"
+#include "core/vl2.h"
+
+struct authorised;
+
+struct vl2 {
+	struct network **networks; /* ascending by id */
+	size_t network_count, network_capacity;
+	struct mcast mcast;
+	struct authorised
+	    *authorised; /* members that our controller lets in; NULL until the first */
+	struct deadlines deadlines;
+	struct deadline sweep;
+};
+
+enum vl2_deadline { VL2_DEADLINE_NETWORK, VL2_DEADLINE_SWEEP };
+
+/* NULL = not joined. */
+struct network *vl2_network(const struct zt_node *node, uint64_t nwid);
+/* Our own identity or a known peer's; NULL while it is unknown. */
+const struct identity *vl2_identity(const struct zt_node *node, uint64_t address);
+/* Give a packet back to rx until `address` is known. */
+enum vl2_result vl2_keep(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			 uint64_t address);
+/* Send with one piece. */
+enum tx_result vl2_send(struct zt_node *node, struct zt_now now, uint64_t dest, uint8_t verb,
+			unsigned flags, const struct span *payload);
+
+/* ---- the gate (vl2 5.1, 6.3) ------------------------------------------------------------------
+ */
+
+/* Has the packet's source proved that it belongs to the network? If so it counts as trusted, and
+ * our groups are announced to it when that is due. If not it is told, once a second at most, and
+ * counted. */
+bool gate_pass(struct zt_node *node, struct zt_now now, struct network *network,
+	       struct packet_in *in);
+/* Our controller let this member in within the last 3 minutes (8.1). */
+void gate_authorise(struct zt_node *node, struct zt_now now, uint64_t nwid, uint64_t member);
+void gate_deauthorise(struct zt_node *node, uint64_t nwid, uint64_t member);
+bool gate_is_authorised(const struct zt_node *node, struct zt_now now, uint64_t nwid,
+			uint64_t member);
+void gate_free(struct vl2 *vl2);
+
+/* ---- on_netconf.c ------------------------------------------------------------------------------
+ */
+
+enum vl2_result on_config_request(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_config(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_config_ok(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			     struct rd *payload);
+enum vl2_result on_config_error(struct zt_node *node, struct packet_in *in,
+				const struct vl2_refusal *refusal, struct rd *payload);
+/* Ask the controller. */
+void config_ask(struct zt_node *node, struct zt_now now, struct network *network);
+/* Apply a dictionary from disk; false if it is of no use. */
+bool config_restore(struct zt_node *node, struct network *network, const void *dict, size_t length);
+
+/* ---- on_cred.c ---------------------------------------------------------------------------------
+ */
+
+enum vl2_result on_credentials(struct zt_node *node, struct zt_now now, struct packet_in *in);
+/* Somebody wants to see our certificate. */
+enum vl2_result on_need_credentials(struct zt_node *node, struct zt_now now, struct packet_in *in,
+				    struct rd *payload);
+/* A certificate inside another message: kept if it is good. False: the controller is unknown. */
+bool credentials_inline(struct zt_node *node, struct zt_now now, struct network *network,
+			const struct span *com);
+/* Before sending a frame to a member: our credentials first, if they are due (5.3). */
+void credentials_push_due(struct zt_node *node, struct zt_now now, struct network *network,
+			  uint64_t address);
+
+/* ---- on_frame.c --------------------------------------------------------------------------------
+ */
+
+enum vl2_result on_frame(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct packet_in *in);
+/* Hand a frame to the stack, its Ethernet header written right before the data in the packet. */
+struct frame_in {
+	uint64_t to, from;
+	uint16_t ether_type;
+	struct span data;
+};
+void frame_deliver(struct zt_node *node, struct network *network, struct packet_in *in,
+		   const struct frame_in *frame);
+/* One frame from the stack. */
+void frame_send(struct zt_node *node, struct zt_now now, struct network *network,
+		const struct zt_frame *frame);
+
+/* ---- on_mcast.c --------------------------------------------------------------------------------
+ */
+
+enum vl2_result on_like(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_gather(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct packet_in *in);
+enum vl2_result on_gathered(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			    struct rd *payload);
+enum vl2_result on_mcast_ok(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			    struct rd *payload);
+enum vl2_result on_unwanted_multicast(struct zt_node *node, struct packet_in *in,
+				      struct rd *payload);
+/* A frame from the stack to a group (8.3). */
+void mcast_send(struct zt_node *node, struct zt_now now, struct network *network,
+		const struct mcast_out *frame);
+/* Tell one node all our groups of a network, or everybody who should know (8.1). */
+void groups_announce_to(struct zt_node *node, struct zt_now now, const struct network *network,
+			uint64_t dest);
+void groups_announce(struct zt_node *node, struct zt_now now, struct network *network);
+/* A group just joined: tell everybody of this one. */
+void group_announce(struct zt_node *node, struct zt_now now, struct network *network,
+		    const struct zt_group *group);
+
+#endif
