@@ -63,6 +63,8 @@ struct service {
 	char home[400];
 	gid_t home_gid;
 	struct settings settings;
+	struct settings
+	    base;           /* defaults and command line: what a reload of local.conf starts from */
 	json_t *local_conf; /* as read; never NULL once started */
 	char token[128];    /* authtoken.secret */
 	uint8_t boot_id[16];
