@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* GET /network, GET POST DELETE /network/<nwid>. */
+#include "service/api.h"
+#include "service/net.h"
+#include "service/service.h"
+#include "service/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *network_json(const struct service *service, const struct net *net)
+{
+	struct zt_network_view *view = malloc(sizeof *view); /* 8 KB */
+	json_t *json = NULL;
+	if (view && zt_network_find(service->node, net->nwid, view)) {
+		json = view_network(view, net);
+	}
+	free(view);
+	return json;
+}
+
+static void network_list(struct service *service, struct api_reply *reply)
+{
+	json_t *array = json_array();
+	struct zt_network_view *view = malloc(sizeof *view);
+	for (size_t i = 0; view && zt_network_view(service->node, i, view); i++) {
+		const struct net *net = net_find(service, view->nwid);
+		if (net) {
+			(void)json_array_append_new(array, view_network(view, net));
+		}
+	}
+	free(view);
+	api_reply_json(reply, 200, array);
+}
+
+static void network_get(struct service *service, uint64_t nwid, struct api_reply *reply)
+{
+	const struct net *net = net_find(service, nwid);
+	api_reply_json(reply, net ? 200 : 404, net ? network_json(service, net) : json_object());
+}
+
+static void network_post(struct service *service, uint64_t nwid, const struct api_request *request,
+			 struct api_reply *reply)
+{
+	struct net *net = net_find(service, nwid);
+	if (!net) {
+		int error = net_join(service, nwid);
+		net = net_find(service, nwid);
+		if (error != 0 || !net) {
+			api_reply_json(reply, 500,
+				       json_pack("{s:s}", "error",
+						 error != 0 ? strerror(-error)
+							    : "joining failed; see the log"));
+			return;
+		}
+	}
+	json_error_t error;
+	json_t *body = api_body(request, &error);
+	net_policy_set(net, body);
+	json_decref(body);
+	api_reply_json(reply, 200, network_json(service, net));
+}
+
+static void network_delete(struct service *service, uint64_t nwid, struct api_reply *reply)
+{
+	bool is_left = net_leave(service, nwid) == 0;
+	api_reply_json(reply, 200, is_left ? json_pack("{s:b}", "result", 1) : json_object());
+}
+
+void api_network(struct service *service, const struct api_request *request,
+		 struct api_reply *reply)
+{
+	const struct api_path *path = request->path;
+	uint64_t nwid;
+	if (path->count == 1 && request->method == API_GET) {
+		network_list(service, reply);
+	}
+	if (path->count != 2 || !api_id(path->parts[1], 16, &nwid)) {
+		return;
+	}
+	switch (request->method) {
+	case API_GET:
+		network_get(service, nwid, reply);
+		break;
+	case API_POST:
+		network_post(service, nwid, request, reply);
+		break;
+	case API_DELETE:
+		network_delete(service, nwid, reply);
+		break;
+	case API_OTHER:
+		break;
+	}
+}
