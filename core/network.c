@@ -23,7 +23,6 @@ struct network *network_new(uint64_t nwid, uint64_t self)
 	network->config_ms = LIMIT_NEVER_MS;
 	network->requested_ms = LIMIT_NEVER_MS;
 	network->announced_ms = LIMIT_NEVER_MS;
-	network->swept_ms = LIMIT_NEVER_MS;
 	network->verdict = NETWORK_DROPS;
 	members_init(&network->members, nwid);
 	return network;

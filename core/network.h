@@ -33,7 +33,6 @@ struct network {
 	int64_t config_ms;      /* when the last one came from the controller; LIMIT_NEVER_MS */
 	int64_t requested_ms;
 	int64_t announced_ms; /* groups to controller, upstreams and specialists */
-	int64_t swept_ms;
 	enum network_verdict verdict;
 	bool has_warned; /* of an unsupported rule table */
 	struct deadline deadline;
@@ -42,6 +41,12 @@ struct network {
 	struct zt_group *groups; /* subscribed, ascending */
 	size_t group_count, group_capacity;
 };
+
+/* The network that a deadline lies in. */
+static inline struct network *network_of_deadline(struct deadline *deadline)
+{
+	return (struct network *)(void *)((char *)deadline - offsetof(struct network, deadline));
+}
 
 /* NULL without memory. */
 struct network *network_new(uint64_t nwid, uint64_t self);

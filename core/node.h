@@ -41,6 +41,8 @@ bool node_config_request(const struct zt_node *node, const struct zt_config_requ
  * at most for 5 s. When it arrives, vl2_peer_known is called. Nothing happens if it is known. */
 void node_whois(struct zt_node *node, struct zt_now now, uint64_t address);
 
+/* Are we ourselves a root (vl1 17)? */
+bool node_is_root(const struct zt_node *node);
 /* Is it a root of the planet or of a moon (not ourselves)? */
 bool node_is_upstream(const struct zt_node *node, uint64_t address);
 /* The upstreams' addresses in ascending order; returns how many were written. */

@@ -31,6 +31,10 @@ enum vl2_deadline { VL2_DEADLINE_NETWORK, VL2_DEADLINE_SWEEP };
 struct network *vl2_network(const struct zt_node *node, uint64_t nwid);
 /* Our own identity or a known peer's; NULL while it is unknown. */
 const struct identity *vl2_identity(const struct zt_node *node, uint64_t address);
+/* When the network's timers want vl2_tick next; call after changing config_ms or requested_ms. */
+void network_schedule(struct zt_node *node, struct network *network);
+/* Groups were added: see that they expire. */
+void vl2_sweep_later(struct zt_node *node, struct zt_now now);
 /* Give a packet back to rx until `address` is known. */
 enum vl2_result vl2_keep(struct zt_node *node, struct zt_now now, struct packet_in *in,
 			 uint64_t address);
@@ -41,11 +45,20 @@ enum tx_result vl2_send(struct zt_node *node, struct zt_now now, uint64_t dest, 
 /* ---- the gate (vl2 5.1, 6.3) ------------------------------------------------------------------
  */
 
-/* Has the packet's source proved that it belongs to the network? If so it counts as trusted, and
- * our groups are announced to it when that is due. If not it is told, once a second at most, and
- * counted. */
-bool gate_pass(struct zt_node *node, struct zt_now now, struct network *network,
-	       struct packet_in *in);
+enum gate {
+	GATE_OPEN,  /* proved: the packet counts as trusted, our groups are announced if due */
+	GATE_ASKED, /* not proved, and it was asked to: worth keeping the packet for a moment */
+	GATE_SHUT,  /* not proved */
+};
+/* Has the packet's source proved that it belongs to the network? When it has not, that is counted,
+ * and it is asked for its certificate once a second at most. */
+enum gate gate_try(struct zt_node *node, struct zt_now now, struct network *network,
+		   struct packet_in *in);
+/* The same without asking or counting. */
+bool gate_is_open(struct zt_node *node, struct zt_now now, struct network *network,
+		  struct packet_in *in);
+/* What a handler returns when the gate is not open. */
+enum vl2_result gate_result(enum gate gate, struct packet_in *in);
 /* Our controller let this member in within the last 3 minutes (8.1). */
 void gate_authorise(struct zt_node *node, struct zt_now now, uint64_t nwid, uint64_t member);
 void gate_deauthorise(struct zt_node *node, uint64_t nwid, uint64_t member);
