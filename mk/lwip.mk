@@ -1,3 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # liblwip.so: lwIP from Debian's source package, our patches, our options, our glue (design D2, D3).
+# It is loaded once per network, so it exports one function and binds its own symbols to itself.
 
+LWIP_STAMP := $(LWIP_DIR)/.stamp
+LWIP_PATCHES := $(wildcard stack/patches/*)
+$(LWIP_STAMP): scripts/get-lwip.sh $(LWIP_PATCHES)
+	$(call say,FETCH,lwIP)
+	$(Q)LWIP_DIR=$(LWIP_DIR) scripts/get-lwip.sh
+
+# Named, not found: before the first fetch there is nothing to look at.
+LWIP_CORE := init def inet_chksum ip mem memp netif pbuf stats tcp tcp_in tcp_out \
+	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag
+LWIP_OBJECTS := $(LWIP_CORE:%=$(B)/lwip/%.o)
+STACK_OBJECTS := $(call objects,stack)
+
+LWIP_INCLUDE := -isystem $(LWIP_DIR)/src/include -isystem stack
+STACK_FLAGS := -fvisibility=hidden $(LWIP_INCLUDE)
+
+# lwIP's own files: no warnings of ours, but our sanitizers.
+$(LWIP_OBJECTS): $(B)/lwip/%.o: $(LWIP_STAMP)
+	$(call say,CC,$(LWIP_DIR)/src/core/$*.c)
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_FLAGS) -w $(STACK_FLAGS) $(CPPFLAGS) $(CFLAGS) \
+		-c -o $@ $(LWIP_DIR)/src/core/$*.c
+$(STACK_OBJECTS): $(LWIP_STAMP)
+$(STACK_OBJECTS): BASE_FLAGS += $(STACK_FLAGS)
+
+# Sanitizer runtimes live in the program that loads the library, so their symbols stay open.
+$(STACK_SO): $(STACK_OBJECTS) $(LWIP_OBJECTS) stack/exports.map
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=stack/exports.map -Wl,-Bsymbolic \
+		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-soname,liblwip.so
+
+# Where the service looks for the library after its own folder.
+$(B)/service/stacklib.o: BASE_FLAGS += -DNETCON_LIBDIR='"$(LIBDIR)"'

@@ -26,8 +26,11 @@ $(B)/tests/unit/controller/%: $(B)/tests/unit/controller/%.o $(TESTLIB) $(CONTRO
 	$(call link_test,$(CONTROLLER_LIBS) $(CORE_LIBS))
 $(B)/tests/unit/rpc/%: $(B)/tests/unit/rpc/%.o $(TESTLIB) $(RPC)
 	$(call link_test,)
-$(B)/tests/unit/stack/%: $(B)/tests/unit/stack/%.o $(TESTLIB) | $(STACK_SO)
+# The stack's tests load liblwip.so as the service does; what is no test_*.c there is their harness.
+STACK_HARNESS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/unit/stack/test_*.c),$(wildcard tests/unit/stack/*.c)))
+$(B)/tests/unit/stack/%: $(B)/tests/unit/stack/%.o $(STACK_HARNESS) $(B)/service/stacklib.o $(TESTLIB) | $(STACK_SO)
 	$(call link_test,-ldl)
+$(STACK_HARNESS): BASE_FLAGS += -DSTACK_TEST_BUILD='"$(B)"'
 $(B)/tests/unit/service/%: $(B)/tests/unit/service/%.o $(TESTLIB) $(SERVICE) $(CONTROLLER) $(CORE) $(RPC) | $(STACK_SO)
 	$(call link_test,$(SERVICE_LIBS) $(CONTROLLER_LIBS) $(CORE_LIBS))
 $(B)/tests/unit/intercept/%: $(B)/tests/unit/intercept/%.o $(TESTLIB) $(RPC) | $(INTERCEPT_SO)

@@ -20,25 +20,27 @@
 
 enum {
 	STACK_ABI = 1,
-	STACK_FRAME_HEADROOM = 64, /* bytes before each output frame that the callee may overwrite */
+	STACK_FRAME_HEADROOM =
+	    64, /* bytes before each output frame that the callee may overwrite */
 	STACK_MAX_ADDRESSES = 32,
 	STACK_MAX_ROUTES = 128,
 };
 
-struct stack;	  /* one stack */
-struct stack_tcp; /* one TCP connection; dead once its `closed` callback was made or abort() called */
+struct stack;     /* one stack */
+struct stack_tcp; /* one TCP connection; dead once its `closed` callback was made or abort() called
+		   */
 
 /* An IP address with a port or, where said, a prefix length. v4 uses the first four bytes. */
 struct stack_ip {
 	uint8_t bytes[16];
-	uint16_t port;	/* host order */
+	uint16_t port;  /* host order */
 	uint8_t family; /* 4 or 6; 0 = none */
-	uint8_t bits;	/* prefix length, for addresses and routes */
+	uint8_t bits;   /* prefix length, for addresses and routes */
 };
 
 struct stack_route {
 	struct stack_ip target; /* with bits */
-	struct stack_ip via;	/* family 0 = on link */
+	struct stack_ip via;    /* family 0 = on link */
 };
 
 /* A received Ethernet frame, borrowed for the call. */
@@ -55,14 +57,16 @@ struct stack_callbacks {
 	/* A SYN for a listening port: may it become a connection? Asked before any memory is spent;
 	 * false = dropped silently (the client will retry). */
 	bool (*admit)(void *context, const struct stack_ip *local, const struct stack_ip *remote);
-	/* A connection to a listening port is established. Returns its context, or NULL to refuse (RST). */
+	/* A connection to a listening port is established. Returns its context, or NULL to refuse
+	 * (RST). */
 	void *(*accepted)(void *context, struct stack_tcp *tcp, const struct stack_ip *local,
 			  const struct stack_ip *remote);
 	/* An outgoing connection is established. */
 	void (*established)(void *tcp_context);
 	/* There are received bytes to peek() (edge: made when bytes arrive). */
 	void (*readable)(void *tcp_context);
-	/* The peer will send nothing more (FIN). Bytes received before may still wait in peek(). Once. */
+	/* The peer will send nothing more (FIN). Bytes received before may still wait in peek().
+	 * Once. */
 	void (*eof)(void *tcp_context);
 	/* The peer acknowledged bytes: room() grew. */
 	void (*writable)(void *tcp_context);
@@ -84,8 +88,8 @@ struct stack_config {
 	uint32_t mtu;  /* of the network, bytes of IP */
 	uint8_t mac[6];
 	const struct stack_callbacks *callbacks; /* must outlive the stack */
-	void *context;				 /* first argument of the stack-wide callbacks */
-	int64_t now_ms;				 /* monotonic */
+	void *context;                           /* first argument of the stack-wide callbacks */
+	int64_t now_ms;                          /* monotonic */
 };
 
 enum stack_option {
@@ -94,8 +98,8 @@ enum stack_option {
 	STACK_TCP_KEEPIDLE,  /* seconds */
 	STACK_TCP_KEEPINTVL, /* seconds */
 	STACK_TCP_KEEPCNT,   /* count */
-	STACK_TCP_TOS,	     /* 0..255 */
-	STACK_TCP_TTL,	     /* 1..255 */
+	STACK_TCP_TOS,       /* 0..255 */
+	STACK_TCP_TTL,       /* 1..255 */
 };
 
 /* Snapshot of a connection, for TCP_INFO and `sockets`. */
@@ -124,8 +128,8 @@ struct stack_ops {
 	/* Abort every connection without callbacks and free everything. */
 	void (*destroy)(struct stack *stack);
 
-	/* Replace all our addresses (with prefix lengths). Connections from addresses that went away are
-	 * aborted. Each new address is announced once. 0 or -errno. */
+	/* Replace all our addresses (with prefix lengths). Connections from addresses that went
+	 * away are aborted. Each new address is announced once. 0 or -errno. */
 	int (*addresses_set)(struct stack *stack, const struct stack_ip *addresses, size_t count);
 	int (*routes_set)(struct stack *stack, const struct stack_route *routes, size_t count);
 
@@ -140,29 +144,33 @@ struct stack_ops {
 	int (*tcp_listen)(struct stack *stack, uint16_t port);
 	/* Stop; established connections stay. */
 	void (*tcp_unlisten)(struct stack *stack, uint16_t port);
-	/* Begin a connection from `local` (port chosen by the caller; family 0 = the address that fits the
-	 * route) to `remote`. 0 and *out, or -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE, -ENOMEM. */
+	/* Begin a connection from `local` (port chosen by the caller; family 0 = the address that
+	 * fits the route) to `remote`. 0 and *out, or -ENETUNREACH, -EADDRNOTAVAIL, -EADDRINUSE,
+	 * -ENOMEM. */
 	int (*tcp_connect)(struct stack *stack, const struct stack_ip *local,
-			   const struct stack_ip *remote, void *tcp_context, struct stack_tcp **out);
+			   const struct stack_ip *remote, void *tcp_context,
+			   struct stack_tcp **out);
 	/* The source address the stack would use towards `remote`. 0 or -ENETUNREACH. */
 	int (*source_for)(struct stack *stack, const struct stack_ip *remote, struct stack_ip *out);
 
 	void (*tcp_context_set)(struct stack_tcp *tcp, void *tcp_context);
-	void (*tcp_names)(const struct stack_tcp *tcp, struct stack_ip *local, struct stack_ip *remote);
-	/* Lend up to `max` iovecs of received bytes; returns how many. Valid until the next call on `tcp`. */
+	void (*tcp_names)(const struct stack_tcp *tcp, struct stack_ip *local,
+			  struct stack_ip *remote);
+	/* Lend up to `max` iovecs of received bytes; returns how many. Valid until the next call on
+	 * `tcp`. */
 	int (*tcp_peek)(struct stack_tcp *tcp, struct iovec *iov, int max);
 	/* `length` bytes of what peek() lends were taken; opens the window. */
 	void (*tcp_consumed)(struct stack_tcp *tcp, size_t length);
 	/* Bytes that write() takes now. */
 	size_t (*tcp_room)(const struct stack_tcp *tcp);
-	/* Queue bytes for sending; they are copied. Returns bytes taken (<= room), or -ENOTCONN. Nothing is
-	 * sent before tcp_flush, so that several writes share segments. */
+	/* Queue bytes for sending; they are copied. Returns bytes taken (<= room), or -ENOTCONN.
+	 * Nothing is sent before tcp_flush, so that several writes share segments. */
 	int64_t (*tcp_write)(struct stack_tcp *tcp, const struct iovec *iov, int count);
 	void (*tcp_flush)(struct stack_tcp *tcp);
 	/* FIN after what was written; receiving goes on. */
 	void (*tcp_shutdown_write)(struct stack_tcp *tcp);
-	/* Orderly end of both directions: pending bytes and FIN are still sent by the stack, nothing is
-	 * reported any more (no callback follows, the handle is dead at once). */
+	/* Orderly end of both directions: pending bytes and FIN are still sent by the stack,
+	 * nothing is reported any more (no callback follows, the handle is dead at once). */
 	void (*tcp_close)(struct stack_tcp *tcp);
 	/* RST; no callback follows, the handle is dead at once. */
 	void (*tcp_abort)(struct stack_tcp *tcp);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* ARP for IPv4 over Ethernet (RFC 826), announcements and conflicts (RFC 5227). */
+#include "base/rd.h"
+#include "base/wr.h"
+#include "stack/internal.h"
+
+#include <string.h>
+
+enum {
+	ARP_BYTES = 28,
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+	ETHERTYPE_ARP = 0x0806,
+	CONFLICT_TELL_MS = 10000, /* RFC 5227 2.4: defend at most once in 10 s */
+};
+
+static const uint8_t EVERYBODY[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+struct arp {
+	uint16_t operation;
+	const uint8_t *sender_mac;
+	uint32_t sender_ip, target_ip; /* wire order */
+};
+
+static bool arp_read(struct rd *r, struct arp *out)
+{
+	bool is_ours = rd_u16(r) == 1 && rd_u16(r) == 0x0800;
+	is_ours = rd_u8(r) == 6 && rd_u8(r) == 4 && is_ours;
+	out->operation = rd_u16(r);
+	out->sender_mac = rd_bytes(r, 6);
+	rd_copy(r, &out->sender_ip, 4);
+	(void)rd_bytes(r, 6);
+	rd_copy(r, &out->target_ip, 4);
+	return is_ours && !r->bad;
+}
+
+static void arp_send(struct stack *s, const uint8_t to[6], const struct arp *a,
+		     const uint8_t target_mac[6])
+{
+	uint8_t packet[ARP_BYTES];
+	struct wr w = wr_init(packet, sizeof(packet));
+	wr_u16(&w, 1);
+	wr_u16(&w, 0x0800);
+	wr_u8(&w, 6);
+	wr_u8(&w, 4);
+	wr_u16(&w, a->operation);
+	wr_bytes(&w, a->sender_mac, 6);
+	wr_bytes(&w, &a->sender_ip, 4);
+	wr_bytes(&w, target_mac, 6);
+	wr_bytes(&w, &a->target_ip, 4);
+	frame_send_copy(s, to, ETHERTYPE_ARP, packet, sizeof(packet));
+}
+
+void arp_ask(struct stack *s, uint32_t ip, const uint8_t *mac)
+{
+	static const uint8_t unknown[6];
+	const struct addr *source = addr_source(s, ip);
+	if (source) {
+		struct arp a = { ARP_REQUEST, s->mac, source->ip, ip };
+		arp_send(s, mac ? mac : EVERYBODY, &a, unknown);
+	}
+}
+
+void arp_announce(struct stack *s, uint32_t ip)
+{
+	static const uint8_t unknown[6];
+	struct arp a = { ARP_REQUEST, s->mac, ip, ip };
+	arp_send(s, EVERYBODY, &a, unknown);
+}
+
+void arp_conflict(struct stack *s, uint32_t ip, const uint8_t mac[6])
+{
+	if (s->now_ms - s->conflict_told_ms < CONFLICT_TELL_MS) {
+		return;
+	}
+	s->conflict_told_ms = s->now_ms;
+	struct stack_ip address = { .family = 4 };
+	memcpy(address.bytes, &ip, 4);
+	arp_announce(s, ip); /* the controller gave it to us: defend it */
+	s->callbacks->conflict(s->context, &address, mac);
+}
+
+void arp_input(struct stack *s, const uint8_t *frame, size_t length)
+{
+	struct rd r = rd_init(frame, length);
+	(void)rd_bytes(&r, 14);
+	struct arp a;
+	if (!arp_read(&r, &a) || (a.sender_mac[0] & 1) != 0) {
+		s->counts.frames_dropped++;
+		return;
+	}
+	if (addr_find(s, a.sender_ip)) {
+		if (memcmp(a.sender_mac, s->mac, 6) != 0) {
+			arp_conflict(s, a.sender_ip, a.sender_mac);
+		}
+		return;
+	}
+	bool is_for_us = addr_find(s, a.target_ip) != NULL;
+	if (addr_is_on_link(s, a.sender_ip)) {
+		/* RFC 826: update what we have; make an entry only for who talks to us. */
+		neigh_learn(s, a.sender_ip, a.sender_mac, is_for_us);
+	}
+	if (a.operation == ARP_REQUEST && is_for_us) {
+		struct arp reply = { ARP_REPLY, s->mac, a.target_ip, a.sender_ip };
+		arp_send(s, a.sender_mac, &reply, a.sender_mac);
+	}
+}

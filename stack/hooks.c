@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What lwIP asks its host for, answered from what the caller of stack.h injected. */
+#include "stack/hooks.h"
+
+#include "stack/internal.h"
+
+#include <lwip/sys.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t sys_now(void)
+{
+	return (uint32_t)the_stack.now_ms;
+}
+
+void stk_fail(const char *text)
+{
+	if (the_stack.callbacks) {
+		the_stack.callbacks->fail(the_stack.context, text);
+	}
+	abort();
+}
+
+uint32_t stk_random32(void)
+{
+	uint32_t value;
+	the_stack.callbacks->random(the_stack.context, &value, sizeof(value));
+	return value;
+}
+
+static uint64_t rotate(uint64_t x, int bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static void sip_rounds(uint64_t v[4], int rounds)
+{
+	while (rounds-- > 0) {
+		v[0] += v[1];
+		v[1] = rotate(v[1], 13) ^ v[0];
+		v[0] = rotate(v[0], 32);
+		v[2] += v[3];
+		v[3] = rotate(v[3], 16) ^ v[2];
+		v[0] += v[3];
+		v[3] = rotate(v[3], 21) ^ v[0];
+		v[2] += v[1];
+		v[1] = rotate(v[1], 17) ^ v[2];
+		v[2] = rotate(v[2], 32);
+	}
+}
+
+/* SipHash-2-4 on a little-endian machine; on others another, as good, keyed hash. */
+uint64_t hash_siphash(const uint64_t key[2], const void *bytes, size_t length)
+{
+	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+			  key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
+	const uint8_t *at = bytes;
+	size_t left = length;
+	for (;; at += 8, left -= 8) {
+		uint64_t word = 0;
+		memcpy(&word, at, left < 8 ? left : 8);
+		if (left < 8) {
+			word |= (uint64_t)length << 56;
+		}
+		v[3] ^= word;
+		sip_rounds(v, 2);
+		v[0] ^= word;
+		if (left < 8) {
+			break;
+		}
+	}
+	v[2] ^= 0xff;
+	sip_rounds(v, 4);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint32_t stk_hook_isn(const struct ip4_addr *local, uint16_t local_port,
+		      const struct ip4_addr *remote, uint16_t remote_port)
+{
+	uint32_t tuple[3] = { local->addr, remote->addr, (uint32_t)local_port << 16 | remote_port };
+	uint32_t clock_4us = (uint32_t)(the_stack.now_ms * 250);
+	return (uint32_t)hash_siphash(the_stack.hash_key, tuple, sizeof(tuple)) + clock_4us;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What lwIP calls by name (lwipopts.h): its clock, randomness, memory, checksum and hooks.
+ * Included by every lwIP file, so it declares lwIP's types instead of including lwIP. */
+#ifndef STACK_HOOKS_H
+#define STACK_HOOKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ip4_addr;
+struct netif;
+struct pbuf;
+struct tcp_hdr;
+struct tcp_pcb;
+
+uint32_t stk_random32(void);
+
+void *stk_heap_alloc(size_t size);
+void *stk_heap_calloc(size_t count, size_t size);
+void stk_heap_free(void *memory);
+
+/* Internet checksum of `length` bytes, in the byte order of memory, not inverted. */
+uint16_t stk_checksum(const void *bytes, int length);
+
+/* Initial sequence number, RFC 6528: a keyed hash of the 4-tuple plus a 4 us clock. */
+uint32_t stk_hook_isn(const struct ip4_addr *local, uint16_t local_port,
+		      const struct ip4_addr *remote, uint16_t remote_port);
+
+/* A segment for a connection or listener, before lwIP acts on it; not 0 (ERR_OK) drops it. */
+signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options_length,
+			    uint16_t first_length, uint8_t *second, struct pbuf *p);
+
+/* Which interface sends to `destination` (from `source`, if not NULL)? */
+struct netif *stk_hook_route(const struct ip4_addr *source, const struct ip4_addr *destination);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Which MAC has an IPv4 address of the network (decision S15). */
+#ifndef STACK_NEIGH_H
+#define STACK_NEIGH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	NEIGH_MAX = 4096,            /* entries; the least recently used makes room */
+	NEIGH_QUEUE_MAX = 4,         /* packets that wait for one address */
+	NEIGH_QUEUE_TOTAL_MAX = 256, /* packets that wait in all */
+	NEIGH_ASK_MS = 1000,         /* at most one question a second and address (S15) */
+	NEIGH_ASK_TRIES = 3,         /* then the address counts as unreachable, as on Linux */
+	NEIGH_FRESH_MS = 60000,      /* heard of within: sure. Older: used, but asked about */
+	NEIGH_HOLD_MS = 1000,        /* another MAC must not take an address over sooner */
+};
+
+struct stack;
+struct neigh;
+struct neigh_packet;
+
+struct neigh_table {
+	struct neigh *entries; /* grows by doubling up to NEIGH_MAX */
+	uint16_t *buckets;     /* heads of chains, as many as there are entries */
+	uint32_t capacity, count;
+	uint16_t newest, oldest; /* ends of the list by last use */
+	uint16_t recent;         /* entry of the last look-up: most traffic is to one neighbour */
+	uint32_t asking;         /* entries with a question open */
+	uint32_t queued;         /* packets waiting in all */
+	int64_t next_ask_ms;     /* earliest deadline of those */
+};
+
+void neigh_init(struct neigh_table *t);
+void neigh_close(struct neigh_table *t);
+/* The MAC of `ip`, or NULL: then give the packet to neigh_wait(). Borrowed until the next call. */
+const uint8_t *neigh_find(struct stack *s, uint32_t ip);
+/* Keep a copy of an IP packet until `ip` is resolved, and ask. */
+void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length);
+/* `mac` was heard with `ip`. `create`: make an entry if there is none. */
+void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create);
+/* Repeat questions that are due; give up after NEIGH_ASK_TRIES. */
+void neigh_advance(struct stack *s);
+int64_t neigh_deadline(const struct neigh_table *t);
+
+#endif

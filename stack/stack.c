@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* How this works
+ *
+ * This is the outside of liblwip.so: the table of stack.h and the life of the one stack that a
+ * loaded copy holds. Time, randomness and frames come from the caller. input() lets lwIP read all
+ * frames of a batch first; what lwIP reports meanwhile becomes events on the connections
+ * (stk_tcp_event.c), and these are delivered once at the end. So no callback runs while lwIP works,
+ * a callback may call any operation on any connection, and a batch of segments makes one
+ * `readable`.
+ */
+#include "stack/stack.h"
+
+#include "stack/internal.h"
+
+#include <errno.h>
+#include <lwip/init.h>
+#include <lwip/ip4_frag.h>
+#include <lwip/stats.h>
+#include <string.h>
+
+enum { MTU_MIN = 576, MTU_MAX = 10000 };
+
+struct stack the_stack;
+
+static struct stack *create(const struct stack_config *config)
+{
+	struct stack *s = &the_stack;
+	if (s->is_open || config->size < sizeof(*config) || config->mtu < MTU_MIN ||
+	    config->mtu > MTU_MAX || config->callbacks->size < sizeof(*config->callbacks)) {
+		return NULL;
+	}
+	*s = (struct stack){
+		.is_open = true,
+		.callbacks = config->callbacks,
+		.context = config->context,
+		.now_ms = config->now_ms,
+		.mtu = config->mtu,
+		.conflict_told_ms = INT64_MIN / 2,
+		.fragments_until_ms = INT64_MIN,
+		.fragments_tick_ms = INT64_MAX,
+	};
+	memcpy(s->mac, config->mac, sizeof(s->mac));
+	config->callbacks->random(config->context, s->hash_key, sizeof(s->hash_key));
+	neigh_init(&s->neighbours);
+	lwip_init();
+	stk_tcp_open(s);
+	return s;
+}
+
+static void destroy(struct stack *s)
+{
+	stk_tcp_close_all(s);
+	addr_close(s);
+	/* Let fragments that never came together time out. */
+	for (int second = 0; second <= IP_REASS_MAXAGE; second++) {
+		ip_reass_tmr();
+	}
+	neigh_close(&s->neighbours);
+	*s = (struct stack){ .is_open = false };
+}
+
+static void fragments_advance(struct stack *s)
+{
+	while (s->fragments_tick_ms <= s->now_ms) {
+		ip_reass_tmr();
+		s->fragments_tick_ms += IP_TMR_INTERVAL;
+		if (s->fragments_tick_ms > s->fragments_until_ms) {
+			s->fragments_tick_ms = INT64_MAX;
+		}
+	}
+}
+
+static void clock_set(struct stack *s, int64_t now_ms)
+{
+	if (now_ms > s->now_ms) { /* never back, whatever the caller's clock does */
+		s->now_ms = now_ms;
+	}
+}
+
+static void advance(struct stack *s, int64_t now_ms)
+{
+	clock_set(s, now_ms);
+	stk_tcp_advance(s);
+	neigh_advance(s);
+	fragments_advance(s);
+	stk_tcp_deliver(s);
+}
+
+static void input(struct stack *s, const struct stack_frame *frames, size_t count, int64_t now_ms)
+{
+	clock_set(s, now_ms);
+	stk_tcp_advance(s); /* lwIP must know the time before it reads */
+	for (size_t i = 0; i < count; i++) {
+		frame_input(s, &frames[i]);
+	}
+	stk_tcp_deliver(s);
+}
+
+static int64_t deadline(const struct stack *s)
+{
+	int64_t at = stk_tcp_deadline(s);
+	int64_t ask = neigh_deadline(&s->neighbours);
+	at = ask < at ? ask : at;
+	return s->fragments_tick_ms < at ? s->fragments_tick_ms : at;
+}
+
+static int source_for(struct stack *s, const struct stack_ip *remote, struct stack_ip *out)
+{
+	uint32_t destination;
+	memcpy(&destination, remote->bytes, 4);
+	const struct addr *a = remote->family == 4 ? addr_source(s, destination) : NULL;
+	if (!a) {
+		return -ENETUNREACH;
+	}
+	*out = (struct stack_ip){ .family = 4, .bits = a->bits };
+	memcpy(out->bytes, &a->ip, 4);
+	return 0;
+}
+
+static void stats(const struct stack *s, struct stack_stats *out)
+{
+	*out = s->counts;
+	out->tcp_retransmitted = lwip_stats.mib2.tcpretranssegs;
+	out->neighbours = s->neighbours.count;
+	out->heap_bytes = s->heap_bytes;
+	stk_tcp_count(s, out);
+}
+
+__attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32_t abi)
+{
+	static const struct stack_ops ops = {
+		.abi = STACK_ABI,
+		.size = sizeof(ops),
+		.create = create,
+		.destroy = destroy,
+		.addresses_set = addr_set,
+		.routes_set = addr_routes_set,
+		.input = input,
+		.advance = advance,
+		.deadline = deadline,
+		.tcp_listen = stk_tcp_listen,
+		.tcp_unlisten = stk_tcp_unlisten,
+		.tcp_connect = stk_tcp_connect,
+		.source_for = source_for,
+		.tcp_context_set = stk_tcp_set_context,
+		.tcp_names = stk_tcp_names,
+		.tcp_peek = stk_tcp_peek,
+		.tcp_consumed = stk_tcp_consumed,
+		.tcp_room = stk_tcp_room,
+		.tcp_write = stk_tcp_write,
+		.tcp_flush = stk_tcp_flush,
+		.tcp_shutdown_write = stk_tcp_shutdown_write,
+		.tcp_close = stk_tcp_close,
+		.tcp_abort = stk_tcp_abort,
+		.tcp_option_set = stk_tcp_option_set,
+		.tcp_info = stk_tcp_info,
+		.stats = stats,
+	};
+	return abi == STACK_ABI ? &ops : NULL;
+}

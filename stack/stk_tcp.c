@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Opening and ending TCP connections. */
+#include "stack/stk_tcp.h"
+
+#include "stack/hooks.h"
+
+#include <errno.h>
+#include <lwip/priv/tcp_priv.h>
+#include <string.h>
+
+struct stack_tcp *tcp_handle_new(struct stack *s, struct tcp_pcb *pcb)
+{
+	struct stack_tcp *tcp = stk_heap_calloc(1, sizeof(*tcp));
+	if (!tcp) {
+		return NULL;
+	}
+	tcp->pcb = pcb;
+	tcp->next = s->connections;
+	if (s->connections) {
+		s->connections->previous = tcp;
+	}
+	s->connections = tcp;
+	s->counts.tcp_connections++;
+	return tcp;
+}
+
+void tcp_handle_free(struct stack *s, struct stack_tcp *tcp)
+{
+	tcp_rx_drop(tcp);
+	*(tcp->previous ? &tcp->previous->next : &s->connections) = tcp->next;
+	if (tcp->next) {
+		tcp->next->previous = tcp->previous;
+	}
+	if (tcp->is_queued) {
+		*(tcp->event_previous ? &tcp->event_previous->event_next : &s->events_first) =
+		    tcp->event_next;
+		*(tcp->event_next ? &tcp->event_next->event_previous : &s->events_last) =
+		    tcp->event_previous;
+	}
+	if (s->delivering == tcp) {
+		s->delivering = NULL;
+	}
+	if (s->touched == tcp) {
+		s->touched = NULL;
+	}
+	s->counts.tcp_connections--;
+	stk_heap_free(tcp);
+}
+
+struct tcp_pcb *tcp_detach(struct stack_tcp *tcp)
+{
+	struct tcp_pcb *pcb = tcp->pcb;
+	if (pcb) {
+		tcp_arg(pcb, NULL);
+		tcp_recv(pcb, NULL);
+		tcp_sent(pcb, NULL);
+		tcp_err(pcb, NULL);
+		tcp->pcb = NULL;
+	}
+	return pcb;
+}
+
+int stk_tcp_listen(struct stack *s, uint16_t port)
+{
+	for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next) {
+		if (l->local_port == port) {
+			return -EADDRINUSE;
+		}
+	}
+	struct tcp_pcb *pcb = tcp_new();
+	if (!pcb) {
+		return -ENOMEM;
+	}
+	ip_set_option(pcb, SOF_REUSEADDR); /* connections with this local port may exist */
+	err_t error = tcp_bind(pcb, IP4_ADDR_ANY, port);
+	struct tcp_pcb *listener = error == ERR_OK ? tcp_listen(pcb) : NULL;
+	if (!listener) {
+		tcp_abort(pcb);
+		return error == ERR_OK ? -ENOMEM : -errmap(error);
+	}
+	tcp_arg(listener, s);
+	tcp_accept(listener, tcp_on_accept);
+	tcp_listener_prepare(listener);
+	return 0;
+}
+
+void stk_tcp_unlisten(struct stack *s, uint16_t port)
+{
+	(void)s;
+	for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next) {
+		if (l->local_port == port) {
+			(void)tcp_close((struct tcp_pcb *)l); /* of a listener: cannot fail */
+			return;
+		}
+	}
+}
+
+static int connect_pcb(struct tcp_pcb *pcb, uint32_t local, uint16_t local_port, uint32_t remote,
+		       uint16_t remote_port)
+{
+	ip4_addr_t from = { .addr = local }, to = { .addr = remote };
+	ip_set_option(pcb, SOF_REUSEADDR); /* ports are the service's business (S5) */
+	err_t error = tcp_bind(pcb, &from, local_port);
+	if (error == ERR_OK) {
+		error = tcp_connect(pcb, &to, remote_port, tcp_on_connected);
+	}
+	return -errmap(error);
+}
+
+int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		    void *context, struct stack_tcp **out)
+{
+	uint32_t from = 0, to;
+	memcpy(&to, remote->bytes, 4);
+	if (local->family == 4) {
+		memcpy(&from, local->bytes, 4);
+	}
+	if (remote->family != 4 || addr_find(s, to) || addr_next_hop(s, to) == 0) {
+		return -ENETUNREACH; /* our own addresses: the service's short cut, not the stack */
+	}
+	const struct addr *source = from ? addr_find(s, from) : addr_source(s, to);
+	if (!source || local->port == 0 || remote->port == 0) {
+		return -EADDRNOTAVAIL;
+	}
+	struct tcp_pcb *pcb = tcp_new();
+	struct stack_tcp *tcp = pcb ? tcp_handle_new(s, pcb) : NULL;
+	if (!tcp) {
+		if (pcb) {
+			tcp_abort(pcb);
+		}
+		return -ENOMEM;
+	}
+	tcp->is_known = true;
+	tcp->context = context;
+	tcp_attach(tcp);
+	int error = connect_pcb(pcb, source->ip, local->port, to, remote->port);
+	if (error != 0) {
+		tcp_abort(tcp_detach(tcp));
+		tcp_handle_free(s, tcp);
+		return error;
+	}
+	tcp->local_ip = source->ip;
+	tcp->local_port = local->port;
+	tcp->remote_ip = to;
+	tcp->remote_port = remote->port;
+	*out = tcp;
+	return 0;
+}
+
+void stk_tcp_shutdown_write(struct stack_tcp *tcp)
+{
+	if (!tcp->pcb) {
+		return;
+	}
+	if (tcp->pcb->state == SYN_SENT) {
+		tcp->wants_fin = true;
+		return;
+	}
+	(void)tcp_shutdown(tcp->pcb, 0, 1); /* without memory lwIP retries by itself */
+}
+
+void stk_tcp_close(struct stack_tcp *tcp)
+{
+	struct stack *s = &the_stack;
+	/* What was not read is given up. The window is opened for it first, because lwIP answers a
+	 * close with unread bytes by RST, which would destroy what we still have to send. */
+	if (tcp->pcb) {
+		size_t unread = tcp->rx_bytes;
+		tcp_rx_drop(tcp);
+		tcp->pcb->flags |= TF_RXCLOSED; /* no window update for a reader who is gone */
+		struct tcp_pcb *pcb = tcp_detach(tcp);
+		pcb->rcv_wnd += (tcpwnd_size_t)unread;
+		if (tcp_close(pcb) != ERR_OK) {
+			tcp_abort(pcb);
+		}
+	}
+	tcp_handle_free(s, tcp);
+}
+
+void stk_tcp_abort(struct stack_tcp *tcp)
+{
+	if (tcp->pcb) {
+		tcp_abort(tcp_detach(tcp));
+	}
+	tcp_handle_free(&the_stack, tcp);
+}
+
+void stk_tcp_close_all(struct stack *s)
+{
+	while (s->connections) {
+		stk_tcp_abort(s->connections);
+	}
+	while (tcp_active_pcbs) { /* closed by the caller, not yet by the peer */
+		tcp_abort(tcp_active_pcbs);
+	}
+	while (tcp_tw_pcbs) {
+		tcp_abort(tcp_tw_pcbs);
+	}
+	while (tcp_listen_pcbs.pcbs) {
+		(void)tcp_close(tcp_listen_pcbs.pcbs);
+	}
+	s->touched = NULL;
+}
+
+void stk_tcp_unreachable(struct stack *s, uint32_t ip)
+{
+	for (struct stack_tcp *tcp = s->connections, *next; tcp; tcp = next) {
+		next = tcp->next;
+		if (tcp->pcb && tcp->pcb->state == SYN_SENT &&
+		    addr_next_hop(s, tcp->remote_ip) == ip) {
+			tcp_abort(tcp_detach(tcp));
+			tcp->error = EHOSTUNREACH;
+			tcp_tell(s, tcp, EVENT_CLOSED);
+		}
+	}
+}
