@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The virtual host: opening and closing, the turn, the stack's callbacks. See vhost.h and vsock.h.
+ */
+#include "service/vsock.h"
+
+#include "base/bug.h"
+#include "service/log.h"
+#include "service/rpcd.h"
+#include "service/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define VSOCK_OF(w) ((struct vsock *)(void *)((char *)(w)-offsetof(struct vsock, watch)))
+
+/* ---- users and descriptors ---- */
+
+struct uid_use *vhost_uid(struct vhost *vhost, uid_t uid)
+{
+	struct uid_use *use = vhost->uids;
+	while (use && use->uid != uid) {
+		use = use->next;
+	}
+	if (!use) {
+		use = calloc(1, sizeof *use);
+		if (use) {
+			use->uid = uid;
+			use->next = vhost->uids;
+			vhost->uids = use;
+		}
+	}
+	return use;
+}
+
+int vhost_fd_take(struct vhost *vhost, uid_t uid)
+{
+	static struct log_limit limit;
+	struct service *service = vhost->net->service;
+	const struct uid_use *use = vhost_uid(vhost, uid);
+	bool is_own = uid == geteuid() || uid == 0;
+	/* Others share, but one of them cannot take everything: half is the most. */
+	bool is_over = use && !is_own && use->sockets > service->fd_capacity / 2;
+	if (!is_over && service->fd_used < service->fd_capacity) {
+		service->fd_used++;
+		return 0;
+	}
+	if (log_limited(&limit, vhost->now_ms, 10000)) {
+		log_warn("vsock",
+			 "no descriptor left for a socket uid=%u used=%u capacity=%u; "
+			 "raise `ulimit -n` of the service",
+			 (unsigned)uid, service->fd_used, service->fd_capacity);
+	}
+	return -ENOBUFS;
+}
+
+void vhost_fd_give(struct vhost *vhost)
+{
+	BUG_ON(vhost->net->service->fd_used == 0);
+	vhost->net->service->fd_used--;
+}
+
+bool vhost_is_local(const struct vhost *vhost, const struct rpc_addr *address)
+{
+	if (vaddr_is_any(address) || vaddr_is_loopback(address)) {
+		return true;
+	}
+	const struct net *net = vhost->net;
+	for (size_t i = 0; i < net->address_count; i++) {
+		if (net->addresses[i].family == 4 &&
+		    memcmp(net->addresses[i].bytes, address->addr + 12, 4) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- opening and closing ---- */
+
+int vhost_open(struct net *net, const char *path, struct vhost **out)
+{
+	struct vhost *vhost = calloc(1, sizeof *vhost);
+	uint64_t key = 0;
+	if (!vhost || getrandom(&key, sizeof key, 0) != sizeof key) {
+		free(vhost);
+		return -ENOMEM;
+	}
+	vhost->net = net;
+	vhost->listen = (struct watch){ .fd = -1, .kind = WATCH_RPC_LISTEN };
+	vhost->now_ms = loop_now(net->service->loop).mono_ms;
+	vhost->accept_retry_ms = vhost->listen_retry_ms = INT64_MAX;
+	(void)vsock_kernel();
+	vhost->ports = ports_new(key);
+	int error = vhost->ports ? rpcd_open(vhost, path) : -ENOMEM;
+	if (error != 0) {
+		ports_free(vhost->ports);
+		free(vhost);
+		return error;
+	}
+	*out = vhost;
+	return 0;
+}
+
+/* End one socket because the service or the network ends. */
+static void socket_end(struct vsock *s)
+{
+	if (s->state == VSOCK_CONNECTING) {
+		vsock_reply_waiting(s, ENETDOWN);
+	}
+	relay_reset(s);
+}
+
+void vhost_close(struct vhost *vhost)
+{
+	if (!vhost) {
+		return;
+	}
+	vhost->is_closing = true;
+	rpcd_close(vhost);
+	while (vhost->all.first) {
+		socket_end(vhost->all.first);
+	}
+	ports_free(vhost->ports);
+	while (vhost->uids) {
+		struct uid_use *next = vhost->uids->next;
+		free(vhost->uids);
+		vhost->uids = next;
+	}
+	free(vhost->timers);
+	free(vhost->table);
+	free(vhost);
+}
+
+void vhost_update(struct vhost *vhost)
+{
+	for (struct vsock *s = vhost->all.first, *next = NULL; s; s = next) {
+		next = s->all.next;
+		if (s->state == VSOCK_LISTEN) {
+			vsock_stack_listen(s);
+		}
+		if (s->tcp && !vhost_is_local(vhost, &s->local)) {
+			vsock_ops(s)->tcp_abort(s->tcp);
+			s->tcp = NULL;
+			s->has_stack_end = true;
+			s->stack_error = s->state == VSOCK_CONNECTING ? ENETUNREACH : ECONNRESET;
+			vsock_ready(s);
+		}
+	}
+}
+
+/* ---- the turn ---- */
+
+void vhost_on_vsock(struct watch *w, uint32_t events)
+{
+	struct vsock *s = VSOCK_OF(w);
+	s->can_read_b |= (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0;
+	s->has_b_eof |= (events & EPOLLRDHUP) != 0;
+	s->has_b_hup |= (events & EPOLLHUP) != 0;
+	s->has_b_error |= (events & EPOLLERR) != 0;
+	vsock_ready(s);
+}
+
+static void timers_run(struct vhost *vhost)
+{
+	while (vhost->timer_count > 0 && vhost->timers[0]->timer_ms <= vhost->now_ms) {
+		struct vsock *s = vhost->timers[0];
+		vsock_timer_clear(s);
+		if (s->state != VSOCK_CONNECTING) {
+			vsock_free(s);
+			continue;
+		}
+		if (s->tcp) {
+			vsock_ops(s)->tcp_abort(s->tcp);
+			s->tcp = NULL;
+		}
+		if (s->queued_at) {
+			VSOCK_LIST_REMOVE(&s->queued_at->listener->knocking, s, queue);
+			s->queued_at = NULL;
+		}
+		vsock_failed(s, ETIMEDOUT);
+	}
+}
+
+static void accept_retry(struct vhost *vhost)
+{
+	vhost->accept_retry_ms = INT64_MAX;
+	for (struct vsock *s = vhost->all.first; s; s = s->all.next) {
+		if (s->state == VSOCK_LISTEN && s->listener->waiting.first) {
+			vsock_ready(s);
+		}
+	}
+}
+
+void vhost_advance(struct vhost *vhost, int64_t now_ms)
+{
+	vhost->now_ms = now_ms;
+	ports_advance(vhost->ports, now_ms);
+	timers_run(vhost);
+	if (vhost->accept_retry_ms <= now_ms) {
+		accept_retry(vhost);
+	}
+	if (vhost->listen_retry_ms <= now_ms) {
+		vhost->listen_retry_ms = INT64_MAX;
+		vhost_on_listen(&vhost->listen);
+	}
+	/* Those that are ready now; who uses up its turn comes again in the next. */
+	for (size_t left = vhost->ready.count; left > 0 && vhost->ready.first; left--) {
+		struct vsock *s = vhost->ready.first;
+		VSOCK_LIST_REMOVE(&vhost->ready, s, ready);
+		relay_turn(s);
+	}
+}
+
+int64_t vhost_deadline(const struct vhost *vhost)
+{
+	if (vhost->ready.first) {
+		return vhost->now_ms;
+	}
+	int64_t at = ports_deadline(vhost->ports);
+	if (vhost->timer_count > 0 && vhost->timers[0]->timer_ms < at) {
+		at = vhost->timers[0]->timer_ms;
+	}
+	at = vhost->accept_retry_ms < at ? vhost->accept_retry_ms : at;
+	return vhost->listen_retry_ms < at ? vhost->listen_retry_ms : at;
+}
+
+void vhost_stats(const struct vhost *vhost, struct vhost_stats *out)
+{
+	*out = vhost->stats;
+	out->clients = (uint32_t)vhost->client_count;
+}
+
+/* ---- the stack calls ---- */
+
+static bool on_admit(void *context, const struct stack_ip *local, const struct stack_ip *remote)
+{
+	const struct net *net = context;
+	if (!net->vhost || net->vhost->is_closing) {
+		return false;
+	}
+	struct rpc_addr to = vaddr_from_stack(local), from = vaddr_from_stack(remote);
+	struct vsock *listener = vsock_listener_for(net->vhost, &to, &from);
+	if (!listener || vsock_has_backlog(listener)) {
+		return listener != NULL;
+	}
+	vsock_ready(listener); /* top up at each SYN (decision S6) */
+	return false;
+}
+
+static void *on_accepted(void *context, struct stack_tcp *tcp, const struct stack_ip *local,
+			 const struct stack_ip *remote)
+{
+	const struct net *net = context;
+	if (!net->vhost || net->vhost->is_closing) {
+		return NULL;
+	}
+	struct rpc_addr to = vaddr_from_stack(local), from = vaddr_from_stack(remote);
+	struct vsock *listener = vsock_listener_for(net->vhost, &to, &from);
+	struct vsock *s = listener ? vsock_accepted_new(listener, &to, &from) : NULL;
+	if (!s) {
+		return NULL;
+	}
+	s->tcp = tcp;
+	struct sockopt_target target = vsock_option_target(s);
+	sockopt_apply(&target);
+	vsock_queue_accept(listener, s);
+	return s;
+}
+
+static void on_established(void *tcp_context)
+{
+	struct vsock *s = tcp_context;
+	s->has_established = true;
+	vsock_ready(s);
+}
+
+static void on_readable(void *tcp_context)
+{
+	struct vsock *s = tcp_context;
+	s->can_peek = true;
+	vsock_ready(s);
+}
+
+static void on_eof(void *tcp_context)
+{
+	struct vsock *s = tcp_context;
+	s->has_peer_eof = true;
+	vsock_ready(s);
+}
+
+static void on_writable(void *tcp_context)
+{
+	vsock_ready(tcp_context);
+}
+
+static void on_closed(void *tcp_context, int error)
+{
+	struct vsock *s = tcp_context;
+	s->tcp = NULL;
+	s->has_stack_end = true;
+	s->stack_error = error;
+	vsock_ready(s);
+}
+
+void vhost_stack_callbacks(struct stack_callbacks *callbacks)
+{
+	callbacks->admit = on_admit;
+	callbacks->accepted = on_accepted;
+	callbacks->established = on_established;
+	callbacks->readable = on_readable;
+	callbacks->eof = on_eof;
+	callbacks->writable = on_writable;
+	callbacks->closed = on_closed;
+}

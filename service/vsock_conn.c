@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* bind() and connect() of virtual sockets (spec/intercept.md 3.2, 3.3).
+ *
+ * How this works
+ * While a connection is being made the program's end is filled (by the library before CONNECT, by
+ * us for DETACH), which makes poll() say what it says of a connecting TCP socket. Success: B is
+ * named first, so that a woken thread finds the addresses, then everything but one byte is read in
+ * one call, which gives exactly one edge. Failure: B is closed with the filling unread, which gives
+ * the masks of a refused TCP connection.
+ *
+ * A blocking connect() waits for its reply instead; its descriptor is not filled, holds one planted
+ * byte, and survives a failure.
+ */
+#include "service/vsock.h"
+
+#include "service/service.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { CONNECT_PORT_TRIES = 8 };
+
+struct port_place vsock_place(const struct vsock *s, const struct rpc_addr *address)
+{
+	struct port_place place = {
+		.families = PORT_V4,
+		.is_any = vaddr_is_any(address),
+		.reuse_address = s->opts.reuse_address,
+		.reuse_port = s->opts.reuse_port,
+		.port = vaddr_port(address),
+		.uid = s->uid,
+	};
+	memcpy(place.address, address->addr, sizeof place.address);
+	return place;
+}
+
+static int port_take(struct vsock *s, const struct rpc_addr *address)
+{
+	struct vhost *vhost = s->vhost;
+	struct port_place place = vsock_place(s, address);
+	int error = ports_bind(vhost->ports, &s->port, &place);
+	if (error == -EADDRINUSE && place.port == 0) {
+		shortcut_sweep(vhost, SIZE_MAX); /* records of the dead may hold ports */
+		error = ports_bind(vhost->ports, &s->port, &place);
+	}
+	return error;
+}
+
+int vsock_bind(struct vsock *s, const struct rpc_addr *address, bool is_free)
+{
+	if (s->state != VSOCK_FRESH) {
+		return -EINVAL;
+	}
+	bool is_unspecified = address->family == AF_UNSPEC && vaddr_is_any(address);
+	if (address->family != AF_INET && !is_unspecified) {
+		return -EAFNOSUPPORT;
+	}
+	is_free = is_free || s->opts.freebind || s->opts.transparent;
+	if (!is_free && !vhost_is_local(s->vhost, address)) {
+		return -EADDRNOTAVAIL;
+	}
+	struct rpc_addr wanted = vaddr_v4(address->addr + 12, vaddr_port(address));
+	int error = port_take(s, &wanted);
+	if (error != 0) {
+		return error;
+	}
+	s->local = wanted;
+	s->local.port_be = htons(s->port.place.port);
+	vsock_move(s, VSOCK_BOUND);
+	return 0;
+}
+
+int vsock_autobind(struct vsock *s)
+{
+	static const uint8_t any[4];
+	struct rpc_addr address = vaddr_v4(any, 0);
+	return vsock_bind(s, &address, false);
+}
+
+/* ---- connect ---- */
+
+/* Where the program's packets come from when it did not bind an address. */
+static int source_choose(struct vsock *s, struct rpc_addr *out)
+{
+	static const uint8_t localhost[4] = { 127, 0, 0, 1 };
+	const struct net *net = s->vhost->net;
+	if (!vaddr_is_any(&s->local)) {
+		*out = s->local;
+		return 0;
+	}
+	if (vaddr_is_loopback(&s->remote)) {
+		*out = vaddr_v4(localhost, vaddr_port(&s->local));
+		return 0;
+	}
+	if (vhost_is_local(s->vhost, &s->remote)) {
+		*out = s->remote;
+		out->port_be = s->local.port_be;
+		return 0;
+	}
+	struct stack_ip remote = vaddr_to_stack(&s->remote), source = { 0 };
+	int error = net->ops->source_for(net->stack, &remote, &source);
+	if (error == 0) {
+		*out = vaddr_v4(source.bytes, vaddr_port(&s->local));
+	}
+	return error;
+}
+
+static int destination_set(struct vsock *s, const struct rpc_addr *address)
+{
+	static const uint8_t localhost[4] = { 127, 0, 0, 1 };
+	const struct net *net = s->vhost->net;
+	if (address->family != AF_INET) {
+		return -EAFNOSUPPORT;
+	}
+	s->remote =
+	    vaddr_v4(vaddr_is_any(address) ? localhost : address->addr + 12, vaddr_port(address));
+	if (vaddr_is_multicast(&s->remote)) {
+		return -ENETUNREACH;
+	}
+	if (vhost_is_local(s->vhost, &s->remote)) {
+		return 0;
+	}
+	if (!net->is_ok || !net->stack) {
+		return -ENETUNREACH;
+	}
+	return vaddr_is_loopback(&s->local) ? -EINVAL : 0;
+}
+
+/* Take a port for a socket that has none. */
+static int connect_port(struct vsock *s)
+{
+	if (s->port.bucket) {
+		return 0;
+	}
+	struct rpc_addr address = s->local;
+	address.port_be = 0;
+	int error = port_take(s, &address);
+	if (error != 0) {
+		return error == -EADDRINUSE ? -EADDRNOTAVAIL : error;
+	}
+	s->is_autobound = true;
+	s->local.port_be = htons(s->port.place.port);
+	return 0;
+}
+
+/* Back to what the socket was before connect(): its own bound address or none. */
+static void connect_undo(struct vsock *s)
+{
+	static const uint8_t any[4];
+	if (s->is_autobound) {
+		ports_release(s->vhost->ports, &s->port);
+		s->is_autobound = false;
+		s->local = vaddr_v4(any, 0);
+	} else if (s->port.bucket) {
+		s->local = vaddr_v4(s->port.place.address + 12, s->port.place.port);
+	}
+	s->remote = vaddr_v4(any, 0);
+	s->remote.family = AF_INET;
+	vsock_discard(s, vsock_unread(s));
+	s->has_pawn = false;
+}
+
+static int connect_stack(struct vsock *s)
+{
+	const struct net *net = s->vhost->net;
+	struct stack_ip remote = vaddr_to_stack(&s->remote);
+	int error = -EADDRINUSE;
+	for (int i = 0; error == -EADDRINUSE && i < CONNECT_PORT_TRIES; i++) {
+		if (i > 0) { /* the old pair of ports still lingers in the stack: another one */
+			ports_release(s->vhost->ports, &s->port);
+			error = connect_port(s);
+			if (error != 0) {
+				return error;
+			}
+		}
+		struct stack_ip local = vaddr_to_stack(&s->local);
+		error = net->ops->tcp_connect(net->stack, &local, &remote, s, &s->tcp);
+		if (!s->is_autobound) {
+			break;
+		}
+	}
+	if (error != 0) {
+		s->tcp = NULL;
+		return error == -EADDRINUSE ? -EADDRNOTAVAIL : error;
+	}
+	struct sockopt_target target = vsock_option_target(s);
+	sockopt_apply(&target);
+	net->ops->tcp_flush(s->tcp);
+	return -EINPROGRESS;
+}
+
+/* The byte that stays unread: the library's filling has it; a descriptor that was not filled gets
+ * one. */
+static void connect_pawn(struct vsock *s, const struct vsock_connect *r)
+{
+	if (r->is_waiting) {
+		vsock_discard(s,
+			      vsock_unread(s)); /* written before connect(): nobody to send it to */
+		vsock_plant_pawn(s, r->a);
+	} else if (r->prefill == 0) {
+		(void)rpc_prefill(r->a);
+	}
+}
+
+static int connect_start(struct vsock *s, const struct vsock_connect *r)
+{
+	int error = destination_set(s, r->address);
+	struct rpc_addr source;
+	error = error ? error : source_choose(s, &source);
+	if (error != 0) {
+		return error;
+	}
+	s->local = source;
+	error = connect_port(s);
+	if (error != 0) {
+		return error;
+	}
+	if (vhost_is_local(s->vhost, &s->remote)) {
+		return shortcut_connect(s);
+	}
+	connect_pawn(s, r);
+	return connect_stack(s);
+}
+
+/* connect() on a descriptor whose attempt failed: the error once, then "fetch a new one". */
+static int connect_failed_again(struct vsock *s)
+{
+	if (s->is_stale) {
+		return -ESTALE;
+	}
+	s->is_stale = true;
+	return s->is_error_told ? -ECONNABORTED : -s->error;
+}
+
+static int connect_state_error(struct vsock *s)
+{
+	switch (s->state) {
+	case VSOCK_CONNECTING:
+		return -EALREADY;
+	case VSOCK_ESTABLISHED:
+	case VSOCK_LISTEN:
+		return -EISCONN;
+	case VSOCK_FAILED:
+		return connect_failed_again(s);
+	default:
+		return 0;
+	}
+}
+
+static void connect_pending(struct vsock *s, const struct vsock_connect *r)
+{
+	vsock_move(s, VSOCK_CONNECTING);
+	if (r->is_waiting) {
+		s->reply_fd = r->reply_fd;
+		s->reply_seq = r->seq;
+	}
+	vsock_timer_set(s, s->vhost->now_ms + sockopt_connect_timeout_ms(&s->opts));
+}
+
+int vsock_connect(struct vsock *s, const struct vsock_connect *r)
+{
+	int error = connect_state_error(s);
+	if (error != 0) {
+		return error;
+	}
+	if (r->address->family == AF_UNSPEC) { /* disconnect a socket that is not connected */
+		return 0;
+	}
+	s->error = 0;
+	s->is_error_told = false;
+	error = connect_start(s, r);
+	switch (error) {
+	case 0: /* a short cut: TCP says EINPROGRESS to a non-blocking connect even on loopback */
+		return r->is_waiting ? 0 : -EINPROGRESS;
+	case -EAGAIN: /* the short cut's listener is full: like a SYN that is not answered */
+		if (r->prefill == 0 && !r->is_waiting) {
+			(void)rpc_prefill(r->a);
+		}
+		connect_pending(s, r);
+		return -EINPROGRESS;
+	case -EINPROGRESS:
+		connect_pending(s, r);
+		return -EINPROGRESS;
+	case -ECONNREFUSED:
+		if (!r->is_waiting) {
+			vsock_move(s, VSOCK_CONNECTING);
+			vsock_failed(s, ECONNREFUSED);
+			return -EINPROGRESS;
+		}
+		connect_undo(s);
+		return error;
+	default:
+		connect_undo(s);
+		return error;
+	}
+}
+
+void vsock_reply_waiting(struct vsock *s, int error)
+{
+	if (s->reply_fd < 0) {
+		return;
+	}
+	rpcd_reply_address(s->reply_fd, s->reply_seq, error, &s->local);
+	(void)close(s->reply_fd);
+	s->reply_fd = -1;
+}
+
+void vsock_established(struct vsock *s)
+{
+	const size_t keep = vsock_kernel()->has_pawn;
+	bool is_waiting = s->reply_fd >= 0;
+	vsock_timer_clear(s);
+	if (s->tcp) {
+		struct stack_ip local = { 0 }, remote = { 0 };
+		vsock_ops(s)->tcp_names(s->tcp, &local, &remote);
+		s->local = vaddr_from_stack(&local);
+		s->remote = vaddr_from_stack(&remote);
+	}
+	ports_connected(&s->port);
+	vsock_move(s, VSOCK_ESTABLISHED);
+	s->vhost->stats.connected++;
+	vsock_name_b(s, RPC_KIND_CONNECTION, 0);
+	if (!is_waiting) { /* all that is in B is filling */
+		size_t filled = vsock_unread(s);
+		vsock_discard(s, filled > keep ? filled - keep : 0);
+		s->has_pawn = keep && filled > 0;
+	}
+	s->can_read_b = s->can_peek = true;
+	vsock_reply_waiting(s, 0);
+	vsock_ready(s);
+}
+
+void vsock_failed(struct vsock *s, int error)
+{
+	vsock_timer_clear(s);
+	s->error = error;
+	s->has_stack_end = s->has_established = false;
+	if (s->reply_fd >= 0) {
+		connect_undo(s);
+		vsock_move(s, s->port.bucket ? VSOCK_BOUND : VSOCK_FRESH);
+		vsock_reply_waiting(s, error);
+		return;
+	}
+	vsock_move(s, VSOCK_FAILED);
+	vsock_close_b(s);
+	ports_release(s->vhost->ports, &s->port);
+	vsock_timer_set(s, s->vhost->now_ms + VSOCK_FAILED_MS);
+}
+
+int vsock_detach(struct vsock *s, int a)
+{
+	if (s->has_stack_end && s->state == VSOCK_CONNECTING) {
+		relay_turn(s); /* decided in this very turn: the answer is not "pending" */
+	}
+	switch (s->state) {
+	case VSOCK_CONNECTING:
+		if (s->reply_fd >= 0) {
+			(void)close(s->reply_fd);
+			s->reply_fd = -1;
+			(void)rpc_prefill(a);
+		}
+		return -EINPROGRESS;
+	case VSOCK_ESTABLISHED:
+		return 0;
+	case VSOCK_FAILED:
+		s->is_stale = true;
+		return -s->error;
+	default:
+		return s->error ? -s->error : -EINVAL;
+	}
+}
