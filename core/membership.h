@@ -27,11 +27,12 @@ struct member {
 	struct com com;
 	struct held held;
 	/* Rate gates and timers, mono; LIMIT_NEVER_MS at first. */
-	int64_t pushed_ms;         /* our credentials to them */
-	uint64_t pushed_serial;    /* of which configuration */
-	int64_t credentials_in_ms; /* theirs to us */
-	int64_t asked_ms;          /* we said NEED_MEMBERSHIP_CERTIFICATE */
-	int64_t announced_ms;      /* MULTICAST_LIKE to them */
+	int64_t pushed_ms;           /* our credentials to them */
+	uint64_t pushed_serial;      /* of which configuration */
+	int64_t credentials_in_ms;   /* theirs to us */
+	uint64_t credentials_packet; /* the id of that packet */
+	int64_t asked_ms;            /* we said NEED_MEMBERSHIP_CERTIFICATE */
+	int64_t announced_ms;        /* MULTICAST_LIKE to them */
 };
 
 struct members {

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* FRAME and EXT_FRAME: unicast frames in and out (vl2 6). */
+#include "core/vl2_impl.h"
+
+#include "base/bug.h"
+#include "core/addr.h"
+#include "core/proto.h"
+
+enum {
+	ETHERNET_HEADER_BYTES = 14,
+	ETHERTYPE_ARP = 0x0806,
+	ARP_MIN_BYTES = 28,
+};
+
+/* ---- receiving --------------------------------------------------------------------------------
+ */
+
+void frame_deliver(struct zt_node *node, struct network *network, struct packet_in *in,
+		   const struct frame_in *frame)
+{
+	/* Every message has at least 28 + 10 bytes before its data, which nobody needs any more. */
+	size_t at = (size_t)(frame->data.bytes - in->bytes);
+	BUG_ON(at < PACKET_PAYLOAD_AT || at + frame->data.length > in->length);
+	uint8_t *bytes = in->bytes + at - ETHERNET_HEADER_BYTES;
+	struct wr w = wr_init(bytes, ETHERNET_HEADER_BYTES);
+	wr_u48(&w, frame->to);
+	wr_u48(&w, frame->from);
+	wr_u16(&w, frame->ether_type);
+	struct zt_frame out = {
+		.bytes = bytes,
+		.length = (uint32_t)(ETHERNET_HEADER_BYTES + frame->data.length),
+		.is_authentic = frame->from == addr_mac(network->nwid, in->source),
+	};
+	node_count(node, ZT_COUNT_FRAMES_IN);
+	node_frames_in(node, network->nwid, &out, 1);
+}
+
+enum vl2_result on_frame(struct zt_node *node, struct zt_now now, struct packet_in *in)
+{
+	struct rd r = in->payload;
+	struct frame_msg message;
+	if (frame_msg_read(&r, &message)) {
+		node_count(node, ZT_COUNT_DROP_MALFORMED);
+		return VL2_IGNORED;
+	}
+	struct network *network = vl2_network(node, message.nwid);
+	if (!network || !network->config) {
+		node_count(node, ZT_COUNT_DROP_NETWORK);
+		return VL2_IGNORED;
+	}
+	enum gate gate = gate_try(node, now, network, in);
+	if (gate != GATE_OPEN) {
+		return gate_result(gate, in);
+	}
+	if (network_rules_pass(node, network)) {
+		struct frame_in frame = {
+			.to = network->mac,
+			.from = addr_mac(network->nwid, in->source),
+			.ether_type = message.ether_type,
+			.data = message.data,
+		};
+		frame_deliver(node, network, in, &frame);
+	}
+	return VL2_DONE;
+}
+
+/* Foreign addresses are the business of active bridges (6.3). */
+static bool ext_addresses_ok(const struct zt_node *node, const struct network *network,
+			     const struct packet_in *in, const struct ext_frame *message)
+{
+	if (message->from == 0 || message->from == network->mac ||
+	    addr_mac_is_multicast(message->from)) {
+		return false;
+	}
+	if (message->from != addr_mac(network->nwid, in->source) &&
+	    !network_is_bridge(network, in->source)) {
+		return false;
+	}
+	if (message->to == network->mac) {
+		return true;
+	}
+	return addr_mac_is_multicast(message->to) ? network->config->multicast_limit > 0
+						  : network_is_bridge(network, node_address(node));
+}
+
+static void ext_acknowledge(struct zt_node *node, struct zt_now now, const struct packet_in *in,
+			    uint64_t nwid)
+{
+	uint8_t bytes[8];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	wr_u64(&w, nwid);
+	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
+	tx_ok(node, now, in, &iov, 1);
+}
+
+enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct packet_in *in)
+{
+	struct rd r = in->payload;
+	struct ext_frame message;
+	if (ext_frame_read(&r, &message)) {
+		node_count(node, ZT_COUNT_DROP_MALFORMED);
+		return VL2_IGNORED;
+	}
+	struct network *network = vl2_network(node, message.nwid);
+	if (!network || !network->config) {
+		node_count(node, ZT_COUNT_DROP_NETWORK);
+		return VL2_IGNORED;
+	}
+	if (!credentials_inline(node, now, network, &message.com)) {
+		return vl2_keep(node, now, in, network->controller);
+	}
+	enum gate gate = gate_try(node, now, network, in);
+	if (gate != GATE_OPEN) {
+		return gate_result(gate, in);
+	}
+	if (!ext_addresses_ok(node, network, in, &message)) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+		return VL2_IGNORED;
+	}
+	if (!network_rules_pass(node, network)) {
+		return VL2_DONE;
+	}
+	/* The reply first: delivering overwrites the packet's header. */
+	if (message.flags & EXT_FRAME_ACK) {
+		ext_acknowledge(node, now, in, message.nwid);
+	}
+	struct frame_in frame = {
+		.to = message.to,
+		.from = message.from,
+		.ether_type = message.ether_type,
+		.data = message.data,
+	};
+	frame_deliver(node, network, in, &frame);
+	return VL2_DONE;
+}
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+/* A frame from the stack, taken apart. */
+struct frame_out {
+	uint64_t to, from;
+	uint16_t ether_type;
+	struct span data;
+};
+
+/* FRAME when source and destination follow from the nodes, else EXT_FRAME. */
+static void unicast(struct zt_node *node, struct zt_now now, struct network *network,
+		    const struct frame_out *frame, uint64_t dest)
+{
+	uint8_t head[MSG2_EXT_FRAME_HEADER_BYTES];
+	struct wr w = wr_init(head, sizeof(head));
+	bool is_plain = frame->from == network->mac && frame->to == addr_mac(network->nwid, dest);
+	if (is_plain) {
+		frame_msg_write_header(&w, &(struct frame_msg){ .nwid = network->nwid,
+								.ether_type = frame->ether_type });
+	} else {
+		ext_frame_write_header(&w, &(struct ext_frame){ .nwid = network->nwid,
+								.to = frame->to,
+								.from = frame->from,
+								.ether_type = frame->ether_type });
+	}
+	credentials_push_due(node, now, network, dest);
+	struct iovec iov[2] = {
+		{ .iov_base = head, .iov_len = wr_length(&w) },
+		{ .iov_base = (void *)(uintptr_t)frame->data.bytes, .iov_len = frame->data.length },
+	};
+	struct tx_packet packet = {
+		.dest = dest,
+		.iov = iov,
+		.iov_count = 2,
+		.verb = is_plain ? VERB_FRAME : VERB_EXT_FRAME,
+	};
+	if (tx_send(node, now, &packet, NULL) != TX_DROPPED) {
+		node_count(node, ZT_COUNT_FRAMES_OUT);
+	}
+}
+
+/* A MAC that belongs to no member can only live behind a bridge (6.4). Where it was last seen is
+ * not remembered here: all bridges get the frame, at most 32 of them. */
+static void to_bridges(struct zt_node *node, struct zt_now now, struct network *network,
+		       const struct frame_out *frame)
+{
+	const struct netconf *config = network->config;
+	size_t sent = 0;
+	for (size_t i = 0; i < config->specialist_count && sent < VL2_BRIDGES_SPAM_MAX; i++) {
+		uint64_t address = config->specialists[i] & VL2_ADDRESS_MASK;
+		if ((config->specialists[i] & SPECIALIST_BRIDGE) && address != node_address(node)) {
+			unicast(node, now, network, frame, address);
+			sent++;
+		}
+	}
+	if (sent == 0) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+	}
+}
+
+/* The group of a broadcast or multicast frame; false if this network does not carry it (6.4). ARP
+ * requests have a group per address, so that they reach its owner alone. */
+static bool group_of(const struct network *network, const struct frame_out *frame,
+		     struct group_id *out)
+{
+	const uint8_t *d = frame->data.bytes;
+	*out = (struct group_id){ .nwid = network->nwid, .mac = frame->to };
+	if (network->config->multicast_limit == 0) {
+		return false;
+	}
+	if (frame->to != ADDR_MAC_BROADCAST) {
+		return true;
+	}
+	if (frame->ether_type == ETHERTYPE_ARP && frame->data.length >= ARP_MIN_BYTES &&
+	    d[2] == 0x08 && d[3] == 0x00 && d[4] == 6 && d[5] == 4 && d[7] == 1) {
+		struct rd target = rd_init(d + 24, 4);
+		out->adi = rd_u32(&target);
+		return true;
+	}
+	return network->config->flags & NETCONF_BROADCAST;
+}
+
+static void multicast(struct zt_node *node, struct zt_now now, struct network *network,
+		      const struct frame_out *frame)
+{
+	struct mcast_out out = {
+		.from = frame->from,
+		.ether_type = frame->ether_type,
+		.data = frame->data,
+	};
+	if (!group_of(network, frame, &out.group)) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+		return;
+	}
+	node_count(node, ZT_COUNT_FRAMES_OUT);
+	mcast_send(node, now, network, &out);
+}
+
+void frame_send(struct zt_node *node, struct zt_now now, struct network *network,
+		const struct zt_frame *frame)
+{
+	struct rd r = rd_init(frame->bytes, frame->length);
+	struct frame_out out = { .to = rd_u48(&r) };
+	out.from = rd_u48(&r);
+	out.ether_type = rd_u16(&r);
+	out.data = (struct span){ .bytes = r.p, .length = rd_left(&r) };
+	/* A stack has no reason to send to itself through us: that would come back while it is
+	 * still sending, so it is refused and not delivered as the reference does. */
+	if (r.bad || out.data.length == 0 || frame->length > ZT_MAX_FRAME_BYTES ||
+	    out.to == network->mac ||
+	    (out.from != network->mac && !network_is_bridge(network, node_address(node)))) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+		return;
+	}
+	if (!network_rules_pass(node, network)) {
+		return;
+	}
+	if (addr_mac_is_multicast(out.to)) {
+		multicast(node, now, network, &out);
+	} else if (addr_mac_is_member(network->nwid, out.to)) {
+		uint64_t dest = addr_of_mac(network->nwid, out.to);
+		if (address_is_reserved(dest)) {
+			node_count(node, ZT_COUNT_DROP_FRAME);
+			return;
+		}
+		unicast(node, now, network, &out, dest);
+	} else {
+		to_bridges(node, now, network, &out);
+	}
+}
