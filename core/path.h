@@ -10,30 +10,21 @@
 #ifndef ZT_PATH_H
 #define ZT_PATH_H
 
+#include "core/limit.h"
+#include "core/proto.h"
 #include "core/zt.h"
 
-enum {
-	PATH_ALIVE_MS = 19000,     /* vl1 10.3 */
-	PATH_ACTIVE_MS = 243000,   /* vl1 10.3 */
-	PATH_HEARTBEAT_MS = 14000, /* vl1 10.3 */
-	PATH_TRUST_MS = 600000,    /* vl1 10.2 */
-	PATH_CONFIRM_MS = 1000,    /* vl1 15.6 */
-	PATH_ECHO_MS = 166,        /* vl1 15.2 */
-	PATH_LATENCY_UNKNOWN = 0xffff,
-};
-
-/* "Never", for times on the monotonic scale: far enough back that no difference overflows. */
-#define ZT_NEVER_MS (INT64_MIN / 4)
+enum { PATH_LATENCY_UNKNOWN = 0xffff };
 
 struct path {
 	struct zt_endpoint to;
 	int32_t socket; /* as in struct zt_datagram; ZT_SOCKET_ALL is no path */
 	uint16_t latency_ms;
 	uint32_t refs;
-	int64_t last_in_ms, last_out_ms, last_trust_ms; /* ZT_NEVER_MS at first */
+	int64_t last_in_ms, last_out_ms, last_trust_ms; /* LIMIT_NEVER_MS at first */
 	int64_t last_echo_answer_ms, last_confirm_ms;   /* gates 15.2 and 15.6 */
 	struct path *next;                              /* hash chain */
-	struct path *older, *newer;                     /* eviction order */
+	struct path *older, *newer;                     /* order of eviction */
 };
 
 struct paths;

@@ -27,6 +27,7 @@ struct packet_in {
 	size_t length;
 	struct rd payload; /* bytes[28..]: at least 28 writable bytes lie before it */
 	bool is_trusted;   /* set by handlers: it proves common membership (vl1 10.2) */
+	int64_t since_ms;  /* when it arrived (mono): kept packets are older than now */
 	uint64_t wanted;   /* set together with VL2_KEEP: whose identity is missing */
 };
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "core/limit.h"
+
+#include <stddef.h>
+
+enum { TOKEN = 1000 };
+
+bool limit_gate(int64_t *last_ms, int64_t now_ms, int64_t interval_ms)
+{
+	if (now_ms - *last_ms < interval_ms) {
+		return false;
+	}
+	*last_ms = now_ms;
+	return true;
+}
+
+void limit_bucket_init(struct limit_bucket *bucket, uint32_t rate, uint32_t burst)
+{
+	*bucket = (struct limit_bucket){
+		.rate = rate,
+		.burst = burst,
+		.credit = (int64_t)burst * TOKEN,
+		.last_ms = LIMIT_NEVER_MS,
+	};
+}
+
+bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms)
+{
+	const int64_t full = (int64_t)bucket->burst * TOKEN;
+	int64_t passed_ms = now_ms - bucket->last_ms;
+	bucket->last_ms = now_ms;
+	/* rate tokens a second are rate thousandths a millisecond. */
+	if (passed_ms >= full / bucket->rate + 1) {
+		bucket->credit = full;
+	} else if (passed_ms > 0) {
+		bucket->credit += passed_ms * bucket->rate;
+		bucket->credit = bucket->credit < full ? bucket->credit : full;
+	}
+	if (bucket->credit < TOKEN) {
+		return false;
+	}
+	bucket->credit -= TOKEN;
+	return true;
+}
+
+void limit_neighbours_init(struct limit_neighbours *gates)
+{
+	for (size_t i = 0; i < GATE_IDENTITY_BUCKETS; i++) {
+		gates->last_ms[i] = LIMIT_NEVER_MS;
+	}
+}
+
+uint32_t limit_neighbour_bucket(const struct zt_endpoint *from)
+{
+	uint32_t h = 0;
+	if (from->family == 4) {
+		h = (uint32_t)from->ip[0] << 16 | (uint32_t)from->ip[1] << 8 | from->ip[2];
+		h ^= h >> 14;
+	} else {
+		for (size_t i = 0; i < 6; i++) {
+			h = 2 * h + from->ip[i];
+		}
+	}
+	return h & (GATE_IDENTITY_BUCKETS - 1);
+}
+
+bool limit_neighbours_pass(struct limit_neighbours *gates, const struct zt_endpoint *from,
+			   int64_t now_ms)
+{
+	const int64_t interval_ms =
+	    endpoint_scope(from) == SCOPE_LOOPBACK ? GATE_IDENTITY_LOOPBACK_MS : GATE_IDENTITY_MS;
+	return limit_gate(&gates->last_ms[limit_neighbour_bucket(from)], now_ms, interval_ms);
+}

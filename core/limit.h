@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Rate limits: the gates of vl1 15 and token buckets for everything that strangers can trigger. */
+#ifndef ZT_LIMIT_H
+#define ZT_LIMIT_H
+
+#include "core/endpoint.h"
+#include "core/proto.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "Never", for times on the monotonic scale: far enough back that no difference overflows. */
+#define LIMIT_NEVER_MS (INT64_MIN / 4)
+
+/* At most one pass per interval; *last_ms starts as LIMIT_NEVER_MS. */
+bool limit_gate(int64_t *last_ms, int64_t now_ms, int64_t interval_ms);
+
+/* A token bucket: `rate` passes a second on average, `burst` at once. */
+struct limit_bucket {
+	uint32_t rate, burst;
+	int64_t credit;  /* thousandths of a token */
+	int64_t last_ms; /* when credit was brought up to date */
+};
+void limit_bucket_init(struct limit_bucket *bucket, uint32_t rate, uint32_t burst);
+bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms);
+
+/* Gate 15.1: identity checks of strangers, one per interval and neighbourhood (IPv4 /24, IPv6 /48;
+ * neighbourhoods that hash alike share). */
+struct limit_neighbours {
+	int64_t last_ms[GATE_IDENTITY_BUCKETS];
+};
+void limit_neighbours_init(struct limit_neighbours *gates);
+bool limit_neighbours_pass(struct limit_neighbours *gates, const struct zt_endpoint *from,
+			   int64_t now_ms);
+/* The bucket of vl1 15.1; for tests. */
+uint32_t limit_neighbour_bucket(const struct zt_endpoint *from);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What VL1 keeps about a peer, and the table of all peers. VL2 sees core/peer.h only. */
+#ifndef ZT_PEERS_H
+#define ZT_PEERS_H
+
+#include "core/crypt.h"
+#include "core/deadline.h"
+#include "core/dedup.h"
+#include "core/identity.h"
+#include "core/msg1.h"
+#include "core/path.h"
+#include "core/peer.h"
+
+/* A path as one peer sees it (vl1 10.3). */
+struct peer_path {
+	struct path *path;
+	int64_t last_heard_ms; /* LIMIT_NEVER_MS: unused until it answers */
+	unsigned priority;
+};
+
+struct peer {
+	struct identity identity; /* public part */
+	struct crypt_key *key;
+	bool has_version, is_upstream;
+	struct version version;
+	struct peer_path *paths;
+	size_t path_count, path_capacity;
+	struct dedup *seen; /* made when the first packet that needs it comes */
+	int64_t created_ms;
+	int64_t last_receive_ms, last_nontrivial_ms, last_trust_ms;
+	int64_t last_full_hello_ms;
+	int64_t last_push_ms;    /* our PUSH_DIRECT_PATHS to it */
+	int64_t last_push_in_ms; /* gate 15.4 */
+	unsigned push_in_count;
+	int64_t last_whois_answer_ms; /* gate 15.3 */
+	unsigned attempts;            /* upstreams: tries without an answer */
+	struct deadline deadline;
+	struct peer *next; /* hash chain */
+};
+
+struct peers {
+	struct peer **buckets;
+	size_t bucket_count, count; /* bucket_count: a power of two, or 0 */
+	struct peer **sorted;       /* the same peers in ascending order of address, for views */
+	size_t sorted_capacity;
+};
+
+void peers_fini(struct peers *peers); /* the table must be empty */
+struct peer *peers_find(const struct peers *peers, uint64_t address);
+/* The address must not be there yet. 0 or ZT_E_NO_MEMORY. */
+int peers_insert(struct peers *peers, struct peer *peer) __attribute__((warn_unused_result));
+void peers_remove(struct peers *peers, struct peer *peer);
+/* The index-th in ascending order of address, or NULL. */
+struct peer *peers_at(const struct peers *peers, size_t index);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "core/upstream.h"
+
+#include "core/keepalive.h"
+#include "core/mem.h"
+#include "core/peer_impl.h"
+
+/* Relay scores (vl1 11.5) fit in 64 bits: 0xffff times a number of minutes. */
+static uint64_t score(const struct peer *peer, const struct path *path, int64_t now_ms)
+{
+	int64_t silent_ms = now_ms - peer->last_receive_ms;
+	if (silent_ms >= PEER_EXPIRY_MS) {
+		return UINT32_MAX;
+	}
+	uint64_t latency = path->latency_ms ? path->latency_ms : PATH_LATENCY_UNKNOWN;
+	return latency * (uint64_t)(silent_ms / PEER_SCORE_STEP_MS + 1);
+}
+
+struct peer *upstream_best(const struct zt_node *node, struct zt_now now, const struct peer *except)
+{
+	struct peer *best = NULL;
+	uint64_t best_score = UINT64_MAX;
+	for (size_t i = 0; i < node->upstream_count; i++) {
+		struct peer *peer = node->upstreams[i];
+		const struct path *path = peer_best_path(peer, now.mono_ms);
+		if (peer == except || !path) {
+			continue;
+		}
+		uint64_t s = score(peer, path, now.mono_ms);
+		if (s <= best_score) { /* ties: the later one */
+			best = peer;
+			best_score = s;
+		}
+	}
+	return best;
+}
+
+struct path *upstream_best_path(const struct zt_node *node, struct zt_now now,
+				const struct peer *except)
+{
+	struct peer *best = upstream_best(node, now, except);
+	return best ? peer_best_path(best, now.mono_ms) : NULL;
+}
+
+const struct world_root *upstream_root(const struct zt_node *node, uint64_t address)
+{
+	return node->has_planet ? world_root_find(&node->planet, address) : NULL;
+}
+
+static void upstreams_clear(struct zt_node *node, struct zt_now now)
+{
+	for (size_t i = 0; i < node->upstream_count; i++) {
+		node->upstreams[i]->is_upstream = false;
+		keepalive_schedule(node, now, node->upstreams[i]);
+	}
+	node->upstream_count = 0;
+	node->is_root = false;
+}
+
+static void upstreams_insert(struct zt_node *node, struct peer *peer)
+{
+	size_t i = node->upstream_count++;
+	for (; i > 0 && node->upstreams[i - 1]->identity.address > peer->identity.address; i--) {
+		node->upstreams[i] = node->upstreams[i - 1];
+	}
+	node->upstreams[i] = peer;
+}
+
+/* The signed planet is what vouches for a root's identity: no hash needed. A peer of that address
+ * with other keys can only be an impostor from before. */
+static int root_add(struct zt_node *node, struct zt_now now, const struct world_root *root)
+{
+	struct peer *peer = peers_find(&node->peers, root->identity.address);
+	if (peer && !identity_equal(&peer->identity, &root->identity)) {
+		peer_forget(node, now, peer);
+		peer = NULL;
+	}
+	if (!peer) {
+		int err = peer_add(node, now, &root->identity, NULL, &peer);
+		if (err) {
+			return err;
+		}
+	}
+	peer->is_upstream = true;
+	peer->attempts = 0;
+	upstreams_insert(node, peer);
+	keepalive_schedule(node, now, peer);
+	return 0;
+}
+
+int upstream_planet_set(struct zt_node *node, struct zt_now now, const struct world *world)
+{
+	upstreams_clear(node, now);
+	node->planet = *world;
+	node->has_planet = true;
+	for (size_t i = 0; i < world->root_count; i++) {
+		const struct world_root *root = &world->roots[i];
+		if (root->identity.address != node->identity.address) {
+			if (upstream_root(node, root->identity.address) != root) {
+				continue; /* listed twice */
+			}
+			int err = root_add(node, now, root);
+			if (err) {
+				return err;
+			}
+		} else if (identity_equal(&root->identity, &node->identity)) {
+			node->is_root = true;
+			node->is_online = true; /* a root counts itself online, vl1 17 */
+		}
+	}
+	return 0;
+}
+
+void upstream_planet_offer(struct zt_node *node, struct zt_now now, const struct world *world)
+{
+	if (!node->has_planet || !world_replaces(&node->planet, world)) {
+		return;
+	}
+	uint8_t *bytes = zt_malloc(WORLD_MAX_BYTES);
+	if (!bytes || upstream_planet_set(node, now, world) != 0) {
+		zt_free(bytes);
+		node_count(node, ZT_COUNT_DROP_MEMORY);
+		return;
+	}
+	struct wr w = wr_init(bytes, WORLD_MAX_BYTES);
+	world_write(&w, world);
+	node_store(node, ZT_STORE_PLANET, 0, bytes, wr_length(&w));
+	zt_free(bytes);
+	node_log(node, ZT_LOG_INFO, "planet updated id=%llu timestamp=%llu roots=%zu",
+		 (unsigned long long)world->id, (unsigned long long)world->timestamp,
+		 world->root_count);
+	node_event(node, ZT_EVENT_PLANET, world->id);
+}
+
+void upstream_heard(struct zt_node *node, struct zt_now now)
+{
+	if (node->is_root) {
+		return;
+	}
+	deadline_set(&node->deadlines, &node->due_online, now.mono_ms + PEER_EXPIRY_MS);
+	if (!node->is_online) {
+		node->is_online = true;
+		node_event(node, ZT_EVENT_ONLINE, 0);
+	}
+}
+
+void upstream_online_due(struct zt_node *node, struct zt_now now)
+{
+	(void)now; /* upstream_heard moves this deadline: it coming due means silence */
+	if (!node->is_root && node->is_online) {
+		node->is_online = false;
+		node_log(node, ZT_LOG_WARN, "offline: no root was heard for %d s",
+			 PEER_EXPIRY_MS / 1000);
+		node_event(node, ZT_EVENT_OFFLINE, 0);
+	}
+}
