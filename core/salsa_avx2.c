@@ -12,7 +12,7 @@
 #define PARTS_0(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
 #define PARTS_1(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
 
-static inline void parts_gather(const vec t[16], unsigned r, vec stream[LANES * VECS_PER_BLOCK])
+static inline void parts_gather(const vec t[16], size_t r, vec stream[LANES * VECS_PER_BLOCK])
 {
 	stream[2 * r] = PARTS_0(t[r], t[4 + r]);
 	stream[2 * r + 1] = PARTS_0(t[8 + r], t[12 + r]);

@@ -24,7 +24,7 @@
 #define PARTS_ODD(a, b)                                                                            \
 	__builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
 
-static inline void parts_gather(const vec t[16], unsigned r, vec stream[LANES * VECS_PER_BLOCK])
+static inline void parts_gather(const vec t[16], size_t r, vec stream[LANES * VECS_PER_BLOCK])
 {
 	vec low_01 = PARTS_LOW(t[r], t[4 + r]), low_23 = PARTS_LOW(t[8 + r], t[12 + r]);
 	vec high_01 = PARTS_HIGH(t[r], t[4 + r]), high_23 = PARTS_HIGH(t[8 + r], t[12 + r]);

@@ -24,7 +24,7 @@ enum {
 };
 
 /* t[4 * q + r], part p: words 4q to 4q+3 of block 4p + r. Writes the blocks 4p + r for one r. */
-static inline void parts_gather(const vec t[16], unsigned r, vec stream[LANES * VECS_PER_BLOCK]);
+static inline void parts_gather(const vec t[16], size_t r, vec stream[LANES * VECS_PER_BLOCK]);
 
 #define QUARTER(a, b, c, d)                                                                        \
 	do {                                                                                       \
@@ -82,7 +82,7 @@ static inline void batch_make(const struct salsa *s, uint64_t counter,
 		t[q + 3] = UNPACK_HIGH_64(ab_high, cd_high);
 	}
 #pragma GCC unroll 4
-	for (unsigned r = 0; r < 4; r++) {
+	for (size_t r = 0; r < 4; r++) {
 		parts_gather(t, r, stream);
 	}
 }

@@ -106,7 +106,7 @@ static void tampering_is_refused(void **state)
 	packet_make(plain, sizeof plain);
 	for (size_t c = 0; c < sizeof ciphers; c++) {
 		assert_int_equal(crypt_seal(key, ciphers[c], wire, plain, LENGTH), 0);
-		for (size_t bit = 0; bit < 8 * LENGTH; bit++) {
+		for (size_t bit = 0; bit < sizeof wire * 8; bit++) {
 			memcpy(copy, wire, LENGTH);
 			copy[bit / 8] ^= (uint8_t)(1U << bit % 8);
 			bool is_hop = bit / 8 == PACKET_FLAGS_AT && bit % 8 < 3;

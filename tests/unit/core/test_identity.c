@@ -79,7 +79,7 @@ static void text_truncated_and_damaged(void **state)
 	assert_int_equal(identity_parse(padded, &out), ZT_E_MALFORMED);
 	text[length - 1] = text[length - 1] == '0' ? '1' : '0';
 	assert_int_equal(identity_parse(text, &out), ZT_E_BAD_IDENTITY); /* not its secret */
-	memcpy(text, "ff", 2);
+	text[0] = text[1] = 'f';
 	assert_int_equal(identity_parse(text, &out), ZT_E_BAD_IDENTITY);
 }
 
