@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* ZT_NC_DEBUG: one line per call that was refused or failed, to stderr (1) or appended to a file.
+ *
+ * Silent by default: a library inside other people's programs does not write to their stderr. The
+ * file is opened for each line, so no descriptor of ours lies around in the program. Lines are put
+ * together by hand: no stdio, no locale, no memory, in signal handlers too.
+ */
+#include "intercept/intercept.h"
+
+#include "rpc/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static char file_name[PATH_MAX_BYTES]; /* empty = stderr */
+static bool is_wanted;
+
+struct line {
+	char text[512];
+	size_t length;
+};
+
+static void add(struct line *line, const char *text)
+{
+	size_t length = strlen(text);
+	size_t room = sizeof line->text - 1 - line->length; /* one for the newline */
+	if (length > room) {
+		length = room;
+	}
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+static void add_number(struct line *line, unsigned long number)
+{
+	char digits[24];
+	char *p = digits + sizeof digits;
+	*--p = '\0';
+	do {
+		*--p = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	add(line, p);
+}
+
+static void add_addr(struct line *line, const struct rpc_addr *addr)
+{
+	const uint8_t *port = (const uint8_t *)&addr->port_be;
+	for (int i = 12; i < 16; i++) {
+		add(line, i == 12 ? " " : ".");
+		add_number(line, addr->addr[i]);
+	}
+	add(line, ":");
+	add_number(line, (unsigned)port[0] << 8 | port[1]);
+}
+
+static const char *error_name(int error)
+{
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = {
+		{ EPERM, "EPERM" },
+		{ EINTR, "EINTR" },
+		{ EBADF, "EBADF" },
+		{ EAGAIN, "EAGAIN" },
+		{ ENOMEM, "ENOMEM" },
+		{ EACCES, "EACCES" },
+		{ EFAULT, "EFAULT" },
+		{ ENODEV, "ENODEV" },
+		{ EINVAL, "EINVAL" },
+		{ ENFILE, "ENFILE" },
+		{ EMFILE, "EMFILE" },
+		{ EPIPE, "EPIPE" },
+		{ ENOSYS, "ENOSYS" },
+		{ ENOPROTOOPT, "ENOPROTOOPT" },
+		{ EPROTONOSUPPORT, "EPROTONOSUPPORT" },
+		{ ESOCKTNOSUPPORT, "ESOCKTNOSUPPORT" },
+		{ EOPNOTSUPP, "EOPNOTSUPP" },
+		{ EAFNOSUPPORT, "EAFNOSUPPORT" },
+		{ EADDRINUSE, "EADDRINUSE" },
+		{ EADDRNOTAVAIL, "EADDRNOTAVAIL" },
+		{ ENETDOWN, "ENETDOWN" },
+		{ ENETUNREACH, "ENETUNREACH" },
+		{ ECONNABORTED, "ECONNABORTED" },
+		{ ECONNRESET, "ECONNRESET" },
+		{ ENOBUFS, "ENOBUFS" },
+		{ EISCONN, "EISCONN" },
+		{ ENOTCONN, "ENOTCONN" },
+		{ ETIMEDOUT, "ETIMEDOUT" },
+		{ ECONNREFUSED, "ECONNREFUSED" },
+		{ EHOSTUNREACH, "EHOSTUNREACH" },
+		{ EALREADY, "EALREADY" },
+		{ EINPROGRESS, "EINPROGRESS" },
+		{ ENOENT, "ENOENT" },
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (names[i].error == error) {
+			return names[i].name;
+		}
+	}
+	return "error";
+}
+
+static void begin(struct line *line)
+{
+	line->length = 0;
+	add(line, "netcon[");
+	add_number(line, (unsigned long)sys(SYS_getpid, 0));
+	add(line, "]: ");
+}
+
+static void add_error(struct line *line, int error)
+{
+	add(line, error_name(error));
+	add(line, " (");
+	add_number(line, (unsigned long)error);
+	add(line, ")");
+}
+
+static void end(struct line *line)
+{
+	long fd = 2;
+	line->text[line->length++] = '\n';
+	if (file_name[0] != '\0') {
+		fd = sys(SYS_openat, AT_FDCWD, file_name,
+			 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	}
+	if (fd < 0) {
+		return;
+	}
+	(void)sys(SYS_write, fd, line->text, line->length);
+	if (fd != 2) {
+		(void)sys(SYS_close, fd);
+	}
+}
+
+void debug_set(const char *setting)
+{
+	if (!setting || setting[0] == '\0' || strcmp(setting, "0") == 0) {
+		return;
+	}
+	is_wanted = true;
+	if (strcmp(setting, "1") != 0 && strlen(setting) < sizeof file_name) {
+		memcpy(file_name, setting, strlen(setting) + 1);
+	}
+}
+
+void debug_failure(const char *call, int fd, int error, const struct rpc_addr *addr)
+{
+	if (likely(!is_wanted) || error == EAGAIN || error == EINPROGRESS || error == EINTR) {
+		return; /* everyday answers, not failures */
+	}
+	struct line line;
+	begin(&line);
+	add(&line, call);
+	if (fd >= 0) {
+		add(&line, " fd=");
+		add_number(&line, (unsigned long)fd);
+	}
+	if (addr) {
+		add_addr(&line, addr);
+	}
+	add(&line, ": ");
+	add_error(&line, error);
+	end(&line);
+}
+
+void debug_no_service(int error)
+{
+	if (likely(!is_wanted)) {
+		return;
+	}
+	struct line line;
+	begin(&line);
+	add(&line, "cannot reach the service at ");
+	add(&line, init_network[0] ? init_network : "(ZT_NC_NETWORK is too long)");
+	add(&line, ": ");
+	add_error(&line, error);
+	if (error == EACCES) {
+		add(&line, ": this user may not use it; see settings.netcon.allow of local.conf");
+	} else if (error == EPROTOTYPE) {
+		add(&line, ": an older service of another make listens there");
+	} else {
+		add(&line, ": is zerotier-netcon-service running, and ZT_NC_NETWORK right?");
+	}
+	end(&line);
+}

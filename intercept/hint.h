@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* One byte per descriptor number: what it was when a hook last saw it. Never trusted, only used to
+ * decide whether the kernel is worth asking (spec/intercept.md 0, rule 5).
+ *
+ * Without a hint everything still works, at the price of one native call that fails first, and of
+ * the accepted differences of 3.8. With one, calls that would succeed wrongly on a unix socket
+ * (recv() on a listener would eat a record) are recognised. Hints are lost by exec, wrong after
+ * fclose(), shared with a vfork child: all of that is fine.
+ */
+#ifndef INTERCEPT_HINT_H
+#define INTERCEPT_HINT_H
+
+#include <stdint.h>
+
+enum hint {
+	HINT_NONE,      /* nothing known: most likely not ours */
+	HINT_FRESH,     /* socket() made it here */
+	HINT_PENDING,   /* connect() was begun here and its end not seen */
+	HINT_LISTEN,    /* listen() was called here */
+	HINT_CONNECTED, /* connect() or accept() succeeded here */
+};
+
+enum { HINT_MAX = 65536 };
+extern uint8_t hint_table[HINT_MAX];
+
+static inline enum hint hint_get(int fd)
+{
+	return (unsigned)fd < HINT_MAX
+		   ? (enum hint)__atomic_load_n(&hint_table[fd], __ATOMIC_RELAXED)
+		   : HINT_NONE;
+}
+
+static inline void hint_set(int fd, enum hint hint)
+{
+	/* Do not dirty a page for nothing: most descriptors never have a hint. */
+	if ((unsigned)fd < HINT_MAX && hint_get(fd) != hint) {
+		__atomic_store_n(&hint_table[fd], (uint8_t)hint, __ATOMIC_RELAXED);
+	}
+}
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* send*(), recv*() (spec/intercept.md 3.4, 3.8): the kernel's, byte for byte. Only what a unix
+ * socket answers differently is put right, and only around the call: never a system call more on
+ * the way.
+ *
+ *   recv on a new socket or a listener   ENOTCONN (would block, or eat a record)
+ *   send on a new socket or a listener   EPIPE
+ *   send after the peer's reset          ECONNRESET once, then EPIPE
+ *   an address given on a connection     ignored
+ *   recvfrom, recvmsg: peer's name       length 0
+ *   MSG_FASTOPEN                         connect(), then send
+ */
+#undef _FORTIFY_SOURCE /* we define what it would redirect */
+#include "intercept/hint.h"
+#include "intercept/intercept.h"
+
+#include "rpc/sys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/un.h>
+
+extern void __chk_fail(void) __attribute__((noreturn));
+
+/* A socket that cannot carry data: new, or a listener. Asked of the kernel only where a hint says
+ * so. */
+static bool is_dataless(int fd)
+{
+	struct who who;
+	enum hint hint = hint_get(fd);
+	if (likely(hint == HINT_NONE || hint == HINT_CONNECTED) || !ident_hinted(fd, &who)) {
+		return false;
+	}
+	if (who.state == WHO_CONNECTED) {
+		hint_set(fd, HINT_CONNECTED);
+		return false;
+	}
+	if (who.state == WHO_LISTENING) {
+		return true;
+	}
+	int events = ident_poll(fd);
+	return (events & POLLOUT) && !(events & POLLHUP);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* For a socket that is probably ours SIGPIPE is raised here, because what the kernel calls EPIPE
+ * may have to be ECONNRESET. */
+static int send_flags(int fd, int flags)
+{
+	return hint_get(fd) == HINT_NONE ? flags : flags | MSG_NOSIGNAL;
+}
+
+static ssize_t broken_pipe(int fd, int flags)
+{
+	if (hint_get(fd) != HINT_NONE && !(flags & MSG_NOSIGNAL)) {
+		(void)sys(SYS_tgkill, sys(SYS_getpid, 0), sys(SYS_gettid, 0), SIGPIPE);
+	}
+	return done("send", fd, -EPIPE);
+}
+
+/* The kernel said EPIPE. Linux reports the error of a TCP socket first, once. */
+static ssize_t after_epipe(int fd, int flags)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+	if (!ident_is_ours(fd)) {
+		errno = EPIPE;
+		return -1;
+	}
+	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &length) >= 0 && error != 0) {
+		int known = opt_take_error(fd);
+		return done("send", fd, known > 0 ? -known : -error);
+	}
+	return broken_pipe(fd, flags);
+}
+
+static inline ssize_t sent(int fd, int flags, ssize_t result)
+{
+	return likely(result >= 0) || errno != EPIPE ? result : after_epipe(fd, flags);
+}
+
+EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
+{
+	if (!on()) {
+		return real.send(fd, bytes, length, flags);
+	}
+	if (unlikely(is_dataless(fd))) {
+		return broken_pipe(fd, flags);
+	}
+	return sent(fd, flags, real.send(fd, bytes, length, send_flags(fd, flags)));
+}
+
+/* MSG_FASTOPEN on a socket that is not connected: the handshake first. 0 = go on sending. */
+static int fastopen(int fd, const struct sockaddr *sa, socklen_t length)
+{
+	struct who who;
+	if (!ident_who(fd, &who) || who.state != WHO_UNNAMED) {
+		return 0;
+	}
+	return conn_connect(fd, &who, sa, length);
+}
+
+EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags,
+		      const struct sockaddr *sa, socklen_t sa_length)
+{
+	if (!on()) {
+		return real.sendto(fd, bytes, length, flags, sa, sa_length);
+	}
+	if (unlikely(flags & MSG_FASTOPEN) && sa) {
+		int error = fastopen(fd, sa, sa_length);
+		if (error) {
+			return done("sendto", fd, error);
+		}
+	}
+	if (unlikely(is_dataless(fd))) {
+		return broken_pipe(fd, flags);
+	}
+	ssize_t result = real.sendto(fd, bytes, length, send_flags(fd, flags), sa, sa_length);
+	if (result < 0 && errno == EISCONN && sa && ident_is_ours(fd)) {
+		result = real.sendto(fd, bytes, length, send_flags(fd, flags), NULL, 0);
+	}
+	return sent(fd, flags, result);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (!on()) {
+		return real.sendmsg(fd, m, flags);
+	}
+	if (unlikely(flags & MSG_FASTOPEN) && addr_readable(m, sizeof *m) && m->msg_name) {
+		int error = fastopen(fd, m->msg_name, m->msg_namelen);
+		if (error) {
+			return done("sendmsg", fd, error);
+		}
+	}
+	if (unlikely(is_dataless(fd))) {
+		return broken_pipe(fd, flags);
+	}
+	ssize_t result = real.sendmsg(fd, m, send_flags(fd, flags));
+	if (result < 0 && errno == EISCONN && ident_is_ours(fd)) {
+		struct msghdr bare = *m;
+		bare.msg_name = NULL;
+		bare.msg_namelen = 0;
+		result = real.sendmsg(fd, &bare, send_flags(fd, flags));
+	}
+	return sent(fd, flags, result);
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags)
+{
+	if (!on()) {
+		return real.sendmmsg(fd, m, count, flags);
+	}
+	if (unlikely(is_dataless(fd))) {
+		return (int)broken_pipe(fd, flags);
+	}
+	int result = real.sendmmsg(fd, m, count, send_flags(fd, flags));
+	if (result < 0 && errno == EISCONN && count > 0 && ident_is_ours(fd)) {
+		/* Addresses that do not matter: one after the other. */
+		unsigned i = 0;
+		for (; i < count; i++) {
+			ssize_t n = sendmsg(fd, &m[i].msg_hdr, flags);
+			if (n < 0) {
+				return i > 0 ? (int)i : -1;
+			}
+			m[i].msg_len = (unsigned)n;
+		}
+		return (int)i;
+	}
+	return (int)sent(fd, flags, result);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+/* -ENOTCONN, -EAGAIN, or 0 = let the kernel do it. */
+static int receive_check(int fd, int flags)
+{
+	if (unlikely(flags & MSG_ERRQUEUE) && ident_is_ours(fd)) {
+		return -EAGAIN; /* there is no error queue; a unix socket would hand out data */
+	}
+	return unlikely(is_dataless(fd)) ? -ENOTCONN : 0;
+}
+
+/* An attempt that failed while nobody looked: the kernel knows only that it was reset. */
+static ssize_t received(int fd, ssize_t result)
+{
+	if (unlikely(result < 0) && errno == ECONNRESET && hint_get(fd) == HINT_PENDING) {
+		int error = opt_take_error(fd);
+		errno = error > 0 ? error : ECONNRESET;
+	}
+	return result;
+}
+
+/* TCP reports no address with data; a unix socket reports B's name. The buffer is the program's. */
+static bool is_our_name(const void *name, socklen_t length)
+{
+	static const char magic[] = "\0ztnc1";
+	struct sockaddr_un head;
+	enum { HEAD = offsetof(struct sockaddr_un, sun_path) };
+	if (length < HEAD + sizeof magic - 1) {
+		return false;
+	}
+	memcpy(&head, name, HEAD + sizeof magic - 1);
+	return head.sun_family == AF_UNIX && memcmp(head.sun_path, magic, sizeof magic - 1) == 0;
+}
+
+EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
+{
+	if (!on()) {
+		return real.recv(fd, bytes, length, flags);
+	}
+	int error = receive_check(fd, flags);
+	return error ? done("recv", fd, error) : received(fd, real.recv(fd, bytes, length, flags));
+}
+
+EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *sa,
+			socklen_t *sa_length)
+{
+	if (!on()) {
+		return real.recvfrom(fd, bytes, length, flags, sa, sa_length);
+	}
+	int error = receive_check(fd, flags);
+	if (error) {
+		return done("recvfrom", fd, error);
+	}
+	ssize_t result = received(fd, real.recvfrom(fd, bytes, length, flags, sa, sa_length));
+	if (result >= 0 && sa && sa_length && is_our_name(sa, *sa_length)) {
+		*sa_length = 0;
+	}
+	return result;
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+	if (!on()) {
+		return real.recvmsg(fd, m, flags);
+	}
+	int error = receive_check(fd, flags);
+	if (error) {
+		return done("recvmsg", fd, error);
+	}
+	ssize_t result = received(fd, real.recvmsg(fd, m, flags));
+	if (result >= 0 && m->msg_name && is_our_name(m->msg_name, m->msg_namelen)) {
+		m->msg_namelen = 0;
+	}
+	return result;
+}
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout)
+{
+	if (!on()) {
+		return real.recvmmsg(fd, m, count, flags, timeout);
+	}
+	int error = receive_check(fd, flags);
+	if (error) {
+		return done("recvmmsg", fd, error);
+	}
+	int result = (int)received(fd, real.recvmmsg(fd, m, count, flags, timeout));
+	for (int i = 0; i < result; i++) {
+		struct msghdr *h = &m[i].msg_hdr;
+		if (h->msg_name && is_our_name(h->msg_name, h->msg_namelen)) {
+			h->msg_namelen = 0;
+		}
+	}
+	return result;
+}
+
+/* ---- other names of the same ----------------------------------------------------------------- */
+
+extern ssize_t __recv_chk(int fd, void *bytes, size_t length, size_t room, int flags);
+extern ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, int flags,
+			      struct sockaddr *sa, socklen_t *sa_length);
+
+EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t length, size_t room, int flags)
+{
+	if (length > room) {
+		__chk_fail();
+	}
+	return recv(fd, bytes, length, flags);
+}
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, int flags,
+			      struct sockaddr *sa, socklen_t *sa_length)
+{
+	if (length > room) {
+		__chk_fail();
+	}
+	return recvfrom(fd, bytes, length, flags, sa, sa_length);
+}
+
+ALIAS(__send, send);
+ALIAS(__recv, recv);
+ALIAS(__sendmmsg, sendmmsg);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* ioctl(): native, but for two kinds of request that a unix socket answers wrongly: the bytes still
+ * to be sent, and questions about interfaces, which would be answered with those of the host.
+ */
+#include "intercept/hint.h"
+#include "intercept/intercept.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+enum { INTERFACES_FIRST = SIOCADDRT, INTERFACES_LAST = 0x89ff };
+
+/* How much the peer has not acknowledged. `answer` holds what the kernel said of A. */
+static void unsent(int fd, int *answer)
+{
+	union client_reply reply;
+	struct rpc_ioctl m = { .h = { .op = RPC_IOCTL }, .request = SIOCOUTQ };
+	if (client_call(&m.h, sizeof m, fd, &reply, NULL) == 0 &&
+	    reply.option.value_length >= sizeof *answer) {
+		memcpy(answer, reply.option.value, sizeof *answer);
+	}
+}
+
+/* Interfaces of the virtual host are not there yet; those of the host are none of the program's. */
+static int interfaces(unsigned long request, void *argument)
+{
+	if (request == SIOCGIFCONF) {
+		struct ifconf *list = argument;
+		if (!addr_readable(list, sizeof *list)) {
+			return -EFAULT;
+		}
+		list->ifc_len = 0;
+		return 0;
+	}
+	return -ENODEV;
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+	va_start(list, request);
+	void *argument = va_arg(list, void *);
+	va_end(list);
+	if (!on()) {
+		return real.ioctl(fd, request, argument);
+	}
+	if (request >= INTERFACES_FIRST && request <= INTERFACES_LAST && ident_is_ours(fd)) {
+		return done("ioctl", fd, interfaces(request, argument));
+	}
+	int result = real.ioctl(fd, request, argument);
+	if (request == SIOCOUTQ && result == 0 && ident_is_ours(fd)) {
+		unsent(fd, argument);
+	}
+	return result;
+}

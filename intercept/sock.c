@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* socket(), bind(), listen(), shutdown() (spec/intercept.md 3.2, 3.4, decision S9). */
+#include "intercept/hint.h"
+#include "intercept/intercept.h"
+
+#include "rpc/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/time.h>
+
+enum {
+	TYPE_MASK = 0xf,
+	TYPE_LIMIT = 11,      /* the kernel's SOCK_MAX */
+	PROTOCOL_LIMIT = 263, /* and IPPROTO_MAX */
+};
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* What the kernel would say to these arguments, and what we do not have yet (S9). 0 or -errno. */
+static int socket_check(int family, int type, int protocol)
+{
+	if ((type & ~TYPE_MASK) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
+		return -EINVAL;
+	}
+	type &= TYPE_MASK;
+	if (type >= TYPE_LIMIT) {
+		return -EINVAL;
+	}
+	if (family == AF_INET6) {
+		return -EAFNOSUPPORT;
+	}
+	if (protocol < 0 || protocol >= PROTOCOL_LIMIT) {
+		return -EINVAL;
+	}
+	switch (type) {
+	case SOCK_STREAM:
+		return protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP
+			   ? 0
+			   : -EPROTONOSUPPORT;
+	case SOCK_DGRAM:
+		return -EPROTONOSUPPORT;
+	case SOCK_RAW:
+	case SOCK_PACKET:
+		return -EPERM;
+	default:
+		return -ESOCKTNOSUPPORT;
+	}
+}
+
+/* Descriptors of ours were open while A arrived. Give it the lowest free number, as socket() must.
+ */
+static int lowest(int fd, bool cloexec)
+{
+	long low = sys(SYS_fcntl, fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+	if (low >= 0 && low < fd) {
+		(void)sys(SYS_close, fd);
+		return (int)low;
+	}
+	if (low >= 0) {
+		(void)sys(SYS_close, low);
+	}
+	if (!cloexec) {
+		(void)sys(SYS_fcntl, fd, F_SETFD, 0);
+	}
+	return fd;
+}
+
+/* A new virtual socket, close-on-exec, or -errno. */
+static int socket_new(bool nonblock, uint64_t replaces)
+{
+	union client_reply reply;
+	int fd = -1;
+	struct rpc_socket m = { .h = { .op = RPC_SOCKET },
+				.family = AF_INET,
+				.type = SOCK_STREAM,
+				.protocol = IPPROTO_TCP,
+				.nonblock = nonblock,
+				.replaces = replaces };
+	int error = client_call(&m.h, sizeof m, -1, &reply, &fd);
+	if (error) {
+		return error;
+	}
+	if (fd >= 0 && !ident_is_ours(fd)) {
+		(void)sys(SYS_close, fd);
+		return -EPROTO;
+	}
+	return fd >= 0 ? fd : -EPROTO;
+}
+
+int sock_open(int family, int type, int protocol)
+{
+	int error = socket_check(family, type, protocol);
+	if (error) {
+		return error;
+	}
+	int fd = socket_new((type & SOCK_NONBLOCK) != 0, 0);
+	if (fd < 0) {
+		return fd;
+	}
+	fd = lowest(fd, (type & SOCK_CLOEXEC) != 0);
+	hint_set(fd, HINT_FRESH);
+	return fd;
+}
+
+/* What the kernel remembers for a unix socket's description and the service cannot carry over. */
+static void options_copy(int from, int to)
+{
+	static const int names[] = { SO_RCVTIMEO,  SO_SNDTIMEO,  SO_RCVLOWAT,  SO_LINGER,
+				     SO_REUSEADDR, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct timeval value;
+		socklen_t length = sizeof value;
+		if (sys(SYS_getsockopt, from, SOL_SOCKET, names[i], &value, &length) >= 0) {
+			(void)sys(SYS_setsockopt, to, SOL_SOCKET, names[i], &value, length);
+		}
+	}
+}
+
+int sock_replace(int fd, const struct who *who)
+{
+	long status = sys(SYS_fcntl, fd, F_GETFL), flags = sys(SYS_fcntl, fd, F_GETFD);
+	if (status < 0 || flags < 0) {
+		return -EBADF;
+	}
+	int fresh = socket_new((status & O_NONBLOCK) != 0, who->id);
+	if (fresh < 0) {
+		return fresh;
+	}
+	options_copy(fd, fresh);
+	long result = sys(SYS_dup3, fresh, fd, (flags & FD_CLOEXEC) ? O_CLOEXEC : 0);
+	(void)sys(SYS_close, fresh);
+	if (result < 0) {
+		return (int)result;
+	}
+	hint_set(fd, HINT_FRESH);
+	return 0;
+}
+
+EXPORT int socket(int family, int type, int protocol)
+{
+	if (!on()) {
+		return real.socket(family, type, protocol);
+	}
+	if (family != AF_INET && family != AF_INET6) {
+		int fd = real.socket(family, type, protocol);
+		hint_set(fd, HINT_NONE);
+		return fd;
+	}
+	return done("socket", -1, sock_open(family, type, protocol));
+}
+
+/* ---- bind ------------------------------------------------------------------------------------ */
+
+static int bind_ours(int fd, const struct sockaddr *sa, socklen_t length)
+{
+	union client_reply reply;
+	struct rpc_bind m = { .h = { .op = RPC_BIND } };
+	int error = addr_in(sa, length, &m.addr);
+	if (error == -EAFNOSUPPORT && sa->sa_family == AF_UNSPEC) {
+		/* Linux takes AF_UNSPEC with address 0 for AF_INET. */
+		struct sockaddr_in any = *(const struct sockaddr_in *)(const void *)sa;
+		any.sin_family = AF_INET;
+		error = any.sin_addr.s_addr == htonl(INADDR_ANY)
+			    ? addr_in((struct sockaddr *)&any, sizeof any, &m.addr)
+			    : -EAFNOSUPPORT;
+	}
+	if (error) {
+		return error;
+	}
+	error = client_call(&m.h, sizeof m, fd, &reply, NULL);
+	if (error) {
+		debug_failure("bind to", fd, -error, &m.addr);
+	}
+	return error;
+}
+
+EXPORT int bind(int fd, const struct sockaddr *sa, socklen_t length)
+{
+	if (!on()) {
+		return real.bind(fd, sa, length);
+	}
+	struct who who;
+	if (!ident_hinted(fd, &who)) {
+		int result = real.bind(fd, sa, length);
+		if (result == 0 || errno != EINVAL || !ident_is_ours(fd)) {
+			return result;
+		}
+	}
+	return done("bind", fd, bind_ours(fd, sa, length));
+}
+
+/* ---- listen ---------------------------------------------------------------------------------- */
+
+static int listen_ours(int fd, int backlog)
+{
+	union client_reply reply;
+	struct rpc_listen m = { .h = { .op = RPC_LISTEN }, .backlog = backlog };
+	int error = client_call(&m.h, sizeof m, fd, &reply, NULL);
+	if (!error) {
+		hint_set(fd, HINT_LISTEN);
+	}
+	return error;
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+	if (!on()) {
+		return real.listen(fd, backlog);
+	}
+	struct who who;
+	if (!ident_hinted(fd, &who)) {
+		int result = real.listen(fd, backlog);
+		if (result == 0 || errno != EINVAL || !ident_is_ours(fd)) {
+			return result;
+		}
+	}
+	return done("listen", fd, listen_ours(fd, backlog));
+}
+
+/* ---- shutdown -------------------------------------------------------------------------------- */
+
+/* Native on a connection: the service sees it on B. Only what the kernel would get wrong is caught,
+ * and only where a hint points to it: sandboxed programs may be allowed shutdown() alone. */
+EXPORT int shutdown(int fd, int how)
+{
+	struct who who;
+	if (!on() || hint_get(fd) == HINT_NONE || hint_get(fd) == HINT_CONNECTED ||
+	    (unsigned)how > SHUT_RDWR || !ident_hinted(fd, &who)) {
+		return real.shutdown(fd, how);
+	}
+	if (who.state == WHO_UNNAMED && ident_is_idle(fd)) {
+		return done("shutdown", fd, -ENOTCONN);
+	}
+	if (who.state == WHO_LISTENING) {
+		/* SHUT_WR does nothing to a listener; the others end it. */
+		return how == SHUT_WR ? 0 : real.shutdown(fd, SHUT_RDWR);
+	}
+	return real.shutdown(fd, how);
+}
+
+ALIAS(__socket, socket);
