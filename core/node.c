@@ -266,6 +266,11 @@ uint64_t node_address(const struct zt_node *node)
 	return node->identity.address;
 }
 
+bool node_is_root(const struct zt_node *node)
+{
+	return node->is_root;
+}
+
 const struct identity *node_identity(const struct zt_node *node)
 {
 	return &node->identity;
