@@ -196,13 +196,19 @@ static void jsonp_wrap(const char *name, struct api_reply *reply)
 	reply->content_type = "application/javascript";
 }
 
-void api_handle(struct service *service, const struct api_request *request, struct api_reply *reply)
+bool api_allows(const struct service *service, const struct api_request *request)
 {
 	const struct route *route = route_find(request->path);
 	bool is_open = route && route->is_open;
+	return address_allowed(service, &request->from) &&
+	       (is_open || token_allowed(service, request));
+}
+
+void api_handle(struct service *service, const struct api_request *request, struct api_reply *reply)
+{
+	const struct route *route = route_find(request->path);
 	*reply = (struct api_reply){ .status = 404 };
-	if (!address_allowed(service, &request->from) ||
-	    (!is_open && !token_allowed(service, request))) {
+	if (!api_allows(service, request)) {
 		api_reply_text(reply, 401, "application/json", "{}");
 		return;
 	}

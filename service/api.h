@@ -77,6 +77,9 @@ void api_reply_text(struct api_reply *reply, int status, const char *content_typ
 /* No body. */
 void api_reply_empty(struct api_reply *reply, int status);
 
+/* May the asker use this path at all? Needs no body: asked before one is read. */
+bool api_allows(const struct service *service, const struct api_request *request);
+
 /* Check the asker (vl2 10: address, then the first token present decides), route, answer. */
 void api_handle(struct service *service, const struct api_request *request,
 		struct api_reply *reply);

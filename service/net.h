@@ -5,6 +5,7 @@
 #define SERVICE_NET_H
 
 #include "core/zt.h"
+#include "service/stacklib.h"
 #include "stack/stack.h"
 
 #include <jansson.h>
@@ -18,10 +19,10 @@ struct net {
 	struct service *service;
 	struct net *next;
 	uint64_t nwid;
-	void *library;  /* dlopen handle of the private liblwip.so */
-	int library_fd; /* its memfd: numbers stay distinct while the handle lives (D2) */
+	struct stacklib library; /* the private copy of liblwip.so (design D2) */
 	const struct stack_ops *ops;
 	struct stack *stack;
+	struct stack_callbacks callbacks; /* what the stack calls; vhost.c's and ours */
 	struct vhost *vhost;
 	size_t address_count;
 	struct stack_ip addresses[STACK_MAX_ADDRESSES]; /* as last given to the stack */

@@ -34,8 +34,8 @@ struct worker {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* the thread: there is work */
-	pthread_cond_t idle; /* worker_drain: file work is done */
-	bool is_stopping, is_writing;
+	pthread_cond_t idle; /* worker_drain, worker_quiesce: something came to an end */
+	bool is_stopping, is_refusing, is_writing, is_running;
 	struct work *jobs, **jobs_tail;
 	size_t job_count;
 	struct work *finished, **finished_tail;
@@ -96,9 +96,12 @@ static void thread_job(struct worker *worker)
 		worker->jobs_tail = &worker->jobs;
 	}
 	worker->job_count--;
+	worker->is_running = true;
 	(void)pthread_mutex_unlock(&worker->lock);
 	work->run(work);
 	(void)pthread_mutex_lock(&worker->lock);
+	worker->is_running = false;
+	(void)pthread_cond_broadcast(&worker->idle);
 	work->next = NULL;
 	*worker->finished_tail = work;
 	worker->finished_tail = &work->next;
@@ -113,7 +116,7 @@ static void *thread_main(void *argument)
 	struct worker *worker = argument;
 	(void)pthread_mutex_lock(&worker->lock);
 	for (;;) {
-		if (!worker->changes && (!worker->jobs || worker->is_stopping)) {
+		if (!worker->changes && !worker->jobs) {
 			if (worker->is_stopping) {
 				break;
 			}
@@ -123,7 +126,7 @@ static void *thread_main(void *argument)
 		if (worker->changes) {
 			thread_change(worker);
 		}
-		if (worker->jobs && !worker->is_stopping) {
+		if (worker->jobs) {
 			thread_job(worker);
 		}
 	}
@@ -185,18 +188,36 @@ static void finish_list(struct worker *worker, struct work *work, bool is_droppe
 	}
 }
 
+void worker_quiesce(struct worker *worker)
+{
+	(void)pthread_mutex_lock(&worker->lock);
+	worker->is_refusing = true;
+	struct work *jobs = worker->jobs;
+	worker->jobs = NULL;
+	worker->jobs_tail = &worker->jobs;
+	worker->job_count = 0;
+	while (worker->is_running) {
+		(void)pthread_cond_wait(&worker->idle, &worker->lock);
+	}
+	struct work *finished = worker->finished;
+	worker->finished = NULL;
+	worker->finished_tail = &worker->finished;
+	(void)pthread_mutex_unlock(&worker->lock);
+	finish_list(worker, finished, true);
+	finish_list(worker, jobs, true);
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker) {
 		return;
 	}
+	worker_quiesce(worker);
 	(void)pthread_mutex_lock(&worker->lock);
 	worker->is_stopping = true;
 	(void)pthread_cond_signal(&worker->wake);
 	(void)pthread_mutex_unlock(&worker->lock);
 	(void)pthread_join(worker->thread, NULL);
-	finish_list(worker, worker->finished, true);
-	finish_list(worker, worker->jobs, true);
 	loop_remove(worker->service->loop, &worker->watch);
 	(void)close(worker->watch.fd);
 	(void)pthread_cond_destroy(&worker->wake);
@@ -208,7 +229,7 @@ void worker_free(struct worker *worker)
 bool worker_submit(struct worker *worker, struct work *work)
 {
 	(void)pthread_mutex_lock(&worker->lock);
-	bool is_taken = worker->job_count < WORKER_MAX_JOBS && !worker->is_stopping;
+	bool is_taken = worker->job_count < WORKER_MAX_JOBS && !worker->is_refusing;
 	if (is_taken) {
 		work->next = NULL;
 		*worker->jobs_tail = work;

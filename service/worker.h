@@ -43,6 +43,8 @@ int worker_write(struct worker *worker, const char *path, const void *bytes, siz
 		 mode_t mode);
 /* Remove a file, soon; one that does not exist is fine. Replaces a write that still waits. */
 int worker_remove(struct worker *worker, const char *path);
+/* Shutdown, first part: drop the jobs, wait for the one under way, refuse new ones. Files go on. */
+void worker_quiesce(struct worker *worker);
 /* Block until all file work is done (shutdown, tests). */
 void worker_drain(struct worker *worker);
 
