@@ -17,7 +17,6 @@ struct http;
 struct worker;
 struct sandbox;
 struct controller;
-struct ctl;
 struct controller_store;
 
 enum {
@@ -77,7 +76,6 @@ struct service {
 	struct controller *controller;
 	struct controller_store *store;
 	struct net *networks;
-	struct ctl *ctl;       /* ctl.c: the embedded controller's callbacks and jobs */
 	uint64_t address;      /* our node address */
 	bool loopback_ok;      /* decision S20 */
 	bool is_identity_lost; /* an upstream says that our address is taken: stop */
