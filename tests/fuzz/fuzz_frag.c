@@ -5,6 +5,12 @@
 #include "core/packet.h"
 #include "tests/fuzz/fuzz.h"
 
+static void packet_check(const struct frag_packet *packet)
+{
+	BUG_ON(packet->length > PACKET_MAX_BYTES || packet->length < PACKET_MIN_BYTES);
+	BUG_ON(!packet_is_fragmented(packet->bytes));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct frag_table *table = frag_table_new();
@@ -17,13 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t length = rd_u16(&r);
 		struct frag_origin origin = { .from = { .ip = { 10, 0, 0, rd_u8(&r) },
 							.family = 4 } };
-		now_ms += rd_u8(&r) * 16;
+		now_ms += (int64_t)rd_u8(&r) * 16;
 		length = length < rd_left(&r) ? length : rd_left(&r);
 		const uint8_t *bytes = rd_bytes(&r, length);
 		struct frag_packet out;
 		if (frag_add(table, bytes, length, &origin, now_ms, &out) == FRAG_COMPLETE) {
-			BUG_ON(out.length > PACKET_MAX_BYTES || out.length < PACKET_MIN_BYTES);
-			BUG_ON(!packet_is_fragmented(out.bytes));
+			packet_check(&out);
 		}
 	}
 	frag_table_free(table);
