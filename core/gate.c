@@ -160,9 +160,5 @@ enum gate gate_try(struct zt_node *node, struct zt_now now, struct network *netw
 
 enum vl2_result gate_result(enum gate gate, struct packet_in *in)
 {
-	if (gate != GATE_ASKED) {
-		return VL2_IGNORED;
-	}
-	in->wanted = in->source;
-	return VL2_KEEP;
+	return gate == GATE_ASKED ? vl2_keep(in, in->source) : VL2_IGNORED;
 }

@@ -2,7 +2,6 @@
 /* NETWORK_CREDENTIALS: receiving, pushing ours, passing revocations on (vl2 5.3, 5.4). */
 #include "core/vl2_impl.h"
 
-#include "core/keep.h"
 #include "core/limit.h"
 #include "core/proto.h"
 
@@ -188,7 +187,6 @@ static enum vl2_result credentials_read(struct zt_node *node, struct zt_now now,
 	struct credentials_walk it = credentials_walk_init(payload);
 	enum credentials_kind kind;
 	uint64_t wanted = 0;
-	bool is_new = false;
 	while ((kind = credentials_walk_next(&it)) != CREDENTIALS_END) {
 		struct outcome outcome = { .result = CRED_REDUNDANT };
 		if (readers[kind](node, now, packet, &it.r, &outcome)) {
@@ -198,13 +196,9 @@ static enum vl2_result credentials_read(struct zt_node *node, struct zt_now now,
 		if (outcome.result == CRED_REJECTED) {
 			node_count(node, ZT_COUNT_DROP_UNTRUSTED);
 		}
-		is_new = is_new || outcome.result == CRED_NEW;
 		wanted = outcome.wanted ? outcome.wanted : wanted;
 	}
-	if (is_new) {
-		keep_ready(node, packet->source); /* frames that waited for this */
-	}
-	return wanted && packet->in ? vl2_keep(node, now, packet->in, wanted) : VL2_DONE;
+	return wanted && packet->in ? vl2_keep(packet->in, wanted) : VL2_DONE;
 }
 
 enum vl2_result on_credentials(struct zt_node *node, struct zt_now now, struct packet_in *in)

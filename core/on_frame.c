@@ -107,7 +107,7 @@ enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct pac
 		return VL2_IGNORED;
 	}
 	if (!credentials_inline(node, now, network, &message.com)) {
-		return vl2_keep(node, now, in, network->controller);
+		return vl2_keep(in, network->controller);
 	}
 	enum gate gate = gate_try(node, now, network, in);
 	if (gate != GATE_OPEN) {

@@ -345,7 +345,7 @@ enum vl2_result on_gather(struct zt_node *node, struct zt_now now, struct packet
 	}
 	struct network *network = vl2_network(node, message.group.nwid);
 	if (network && !credentials_inline(node, now, network, &message.com)) {
-		return vl2_keep(node, now, in, network->controller);
+		return vl2_keep(in, network->controller);
 	}
 	if (!is_welcome(node, now, message.group.nwid, in)) {
 		node_count(node, ZT_COUNT_DROP_UNTRUSTED);
@@ -401,7 +401,7 @@ enum vl2_result on_mcast_ok(struct zt_node *node, struct zt_now now, struct pack
 	}
 	struct network *network = vl2_network(node, gathered.group.nwid);
 	if (network && !credentials_inline(node, now, network, &com)) {
-		return vl2_keep(node, now, in, network->controller);
+		return vl2_keep(in, network->controller);
 	}
 	return members_learnt(node, now, &gathered);
 }
@@ -449,7 +449,7 @@ enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct p
 		return VL2_IGNORED;
 	}
 	if (!credentials_inline(node, now, network, &message.com)) {
-		return vl2_keep(node, now, in, network->controller);
+		return vl2_keep(in, network->controller);
 	}
 	enum gate gate = gate_try(node, now, network, in);
 	if (gate != GATE_OPEN) {

@@ -121,26 +121,21 @@ static void broadcast_follow(struct network *network)
 	}
 }
 
-/* A dictionary that is ours to use, or NULL. */
-static struct netconf *config_parse(const struct zt_node *node, const struct network *network,
-				    const struct span *dict)
+/* Is it about this network, and for us? */
+static bool config_is_ours(const struct zt_node *node, const struct network *network,
+			   const struct netconf *config)
 {
-	struct netconf *config;
-	if (netconf_parse(dict->bytes, dict->length, &config)) {
-		return NULL;
-	}
-	if (config->nwid != network->nwid || config->issued_to != node_address(node)) {
-		netconf_free(config);
-		return NULL;
-	}
-	return config;
+	return config->nwid == network->nwid && config->issued_to == node_address(node);
 }
 
 bool config_restore(struct zt_node *node, struct network *network, const void *dict, size_t length)
 {
-	struct span span = { .bytes = dict, .length = length };
-	struct netconf *config = config_parse(node, network, &span);
-	if (!config) {
+	struct netconf *config;
+	if (netconf_parse(dict, length, &config)) {
+		return false;
+	}
+	if (!config_is_ours(node, network, config)) {
+		netconf_free(config);
 		return false;
 	}
 	network_apply_take(network, config);
@@ -157,21 +152,22 @@ struct chunk_origin {
 	bool is_answer;       /* to a request of ours, from the controller */
 };
 
-/* False: of no use, or older than what we have. Members could replay an old configuration, so only
- * an answer of the controller itself may go back in time (its clock was set). */
+/* False: malformed. True also for a configuration that is not for us or older than what we have: it
+ * is acknowledged like any other, and left alone. Members could replay an old one, so only an
+ * answer of the controller itself may go back in time (its clock was set). */
 static bool config_apply(struct zt_node *node, struct zt_now now, struct network *network,
 			 const struct chunk_origin *origin, const struct span *dict)
 {
-	struct netconf *config = config_parse(node, network, dict);
-	if (!config) {
+	struct netconf *config;
+	if (netconf_parse(dict->bytes, dict->length, &config)) {
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
 		return false;
 	}
-	if (network->config && config->timestamp < network->config->timestamp &&
-	    !origin->is_answer) {
+	bool is_older = network->config && config->timestamp < network->config->timestamp;
+	if (!config_is_ours(node, network, config) || (is_older && !origin->is_answer)) {
 		node_count(node, ZT_COUNT_DROP_UNTRUSTED);
 		netconf_free(config);
-		return false;
+		return true;
 	}
 	network->config_ms = now.mono_ms;
 	if (network_apply_take(network, config)) {
@@ -226,16 +222,16 @@ static bool chunk_unsigned(struct zt_node *node, struct zt_now now, struct netwo
 	return config_apply(node, now, network, origin, &dict);
 }
 
-/* A chunk whose signature is good. True if it completed a configuration that was applied. */
+/* A chunk whose signature is good. True if it completed a configuration. */
 static bool chunk_signed(struct zt_node *node, struct zt_now now, struct network *network,
 			 const struct chunk_origin *origin, const struct chunk *chunk)
 {
 	struct span dict;
 	switch (reassembly_add(&network->reassembly, chunk, &dict.bytes, &dict.length)) {
 	case REASSEMBLY_COMPLETE: {
-		bool is_applied = config_apply(node, now, network, origin, &dict);
+		bool is_complete = config_apply(node, now, network, origin, &dict);
 		reassembly_trim(&network->reassembly);
-		return is_applied;
+		return is_complete;
 	}
 	case REASSEMBLY_NO_MEMORY:
 		node_count(node, ZT_COUNT_DROP_MEMORY);
@@ -263,9 +259,9 @@ static enum vl2_result chunk_in(struct zt_node *node, struct zt_now now,
 		node_count(node, ZT_COUNT_DROP_NETWORK);
 		return VL2_IGNORED;
 	}
-	bool is_applied;
+	bool is_complete;
 	if (!chunk.is_signed) {
-		is_applied = chunk_unsigned(node, now, network, origin, &chunk);
+		is_complete = chunk_unsigned(node, now, network, origin, &chunk);
 	} else {
 		if (reassembly_has(&network->reassembly, &chunk)) {
 			node_count(node, ZT_COUNT_DROP_DUPLICATE);
@@ -273,8 +269,7 @@ static enum vl2_result chunk_in(struct zt_node *node, struct zt_now now,
 		}
 		const struct identity *controller = vl2_identity(node, network->controller);
 		if (!controller) {
-			return origin->in ? vl2_keep(node, now, origin->in, network->controller)
-					  : VL2_IGNORED;
+			return origin->in ? vl2_keep(origin->in, network->controller) : VL2_IGNORED;
 		}
 		if (!chunk_verify(&chunk, controller)) {
 			node_count(node, ZT_COUNT_DROP_UNTRUSTED);
@@ -283,9 +278,9 @@ static enum vl2_result chunk_in(struct zt_node *node, struct zt_now now,
 		if (chunk.flags & CHUNK_FAST_PROPAGATE) {
 			chunk_pass_on(node, now, network, origin, &bytes);
 		}
-		is_applied = chunk_signed(node, now, network, origin, &chunk);
+		is_complete = chunk_signed(node, now, network, origin, &chunk);
 	}
-	if (is_applied && origin->in && origin->in->verb == VERB_NETWORK_CONFIG) {
+	if (is_complete && origin->in && origin->in->verb == VERB_NETWORK_CONFIG) {
 		struct config_ack ack = { .nwid = chunk.nwid,
 					  .update_id = chunk.is_signed ? chunk.update_id
 								       : origin->packet_id };

@@ -82,11 +82,9 @@ const struct identity *vl2_identity(const struct zt_node *node, uint64_t address
 	return peer ? peer_identity(peer) : NULL;
 }
 
-enum vl2_result vl2_keep(struct zt_node *node, struct zt_now now, struct packet_in *in,
-			 uint64_t address)
+enum vl2_result vl2_keep(struct packet_in *in, uint64_t address)
 {
 	in->wanted = address;
-	node_whois(node, now, address);
 	return VL2_KEEP;
 }
 

@@ -35,9 +35,8 @@ const struct identity *vl2_identity(const struct zt_node *node, uint64_t address
 void network_schedule(struct zt_node *node, struct network *network);
 /* Groups were added: see that they expire. */
 void vl2_sweep_later(struct zt_node *node, struct zt_now now);
-/* Give a packet back to rx until `address` is known. */
-enum vl2_result vl2_keep(struct zt_node *node, struct zt_now now, struct packet_in *in,
-			 uint64_t address);
+/* Give a packet back to rx, which asks for the identity of `address`. */
+enum vl2_result vl2_keep(struct packet_in *in, uint64_t address);
 /* Send with one piece. */
 enum tx_result vl2_send(struct zt_node *node, struct zt_now now, uint64_t dest, uint8_t verb,
 			unsigned flags, const struct span *payload);
