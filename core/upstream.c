@@ -93,8 +93,8 @@ int upstream_planet_set(struct zt_node *node, struct zt_now now, const struct wo
 	upstreams_clear(node, now);
 	node->planet = *world;
 	node->has_planet = true;
-	for (size_t i = 0; i < world->root_count; i++) {
-		const struct world_root *root = &world->roots[i];
+	for (size_t i = 0; i < node->planet.root_count; i++) {
+		const struct world_root *root = &node->planet.roots[i];
 		if (root->identity.address != node->identity.address) {
 			if (upstream_root(node, root->identity.address) != root) {
 				continue; /* listed twice */

@@ -87,14 +87,3 @@ uint64_t zt_counter(const struct zt_node *node, enum zt_counter counter)
 {
 	return node->counters[counter];
 }
-
-static const char *const counter_names[ZT_COUNTERS] = {
-#define X(name, text) #name,
-#include "core/counters.def"
-#undef X
-};
-
-const char *zt_counter_name(enum zt_counter counter)
-{
-	return counter < ZT_COUNTERS ? counter_names[counter] : "?";
-}
