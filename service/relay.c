@@ -223,6 +223,13 @@ static void relay_down(struct vsock *s)
 	}
 }
 
+void relay_received(struct vsock *s)
+{
+	if (s->state == VSOCK_ESTABLISHED && s->watch.fd >= 0 && !s->has_b_hup) {
+		relay_down(s);
+	}
+}
+
 /* ---- ends ---- */
 
 /* The stack's connection is over: error 0 after both sides' FIN. */
@@ -320,9 +327,6 @@ void relay_turn(struct vsock *s)
 	if (s->has_b_hup && s->state != VSOCK_ESTABLISHED) {
 		vsock_free(s);
 		return;
-	}
-	if (s->state == VSOCK_CONNECTING && s->has_established) {
-		vsock_established(s);
 	}
 	if (s->state == VSOCK_CONNECTING && s->has_stack_end) {
 		vsock_failed(s, s->stack_error ? s->stack_error : ECONNREFUSED);

@@ -271,15 +271,16 @@ static void *on_accepted(void *context, struct stack_tcp *tcp, const struct stac
 
 static void on_established(void *tcp_context)
 {
-	struct vsock *s = tcp_context;
-	s->has_established = true;
-	vsock_ready(s);
+	vsock_established(tcp_context);
 }
 
+/* At once rather than in the socket's turn: a reset that came in the same batch takes with it what
+ * was not read. The stack calls this once per batch of frames, so nothing is lost in coalescing. */
 static void on_readable(void *tcp_context)
 {
 	struct vsock *s = tcp_context;
 	s->can_peek = true;
+	relay_received(s);
 	vsock_ready(s);
 }
 

@@ -112,7 +112,6 @@ struct vsock {
 	bool has_peer_eof : 1;    /* the peer sent FIN */
 	bool is_down_shut : 1;    /* ... and the program was told */
 	bool has_stack_end : 1;   /* `closed` was called: stack_error says how */
-	bool has_established : 1; /* `established` was called */
 	bool is_autobound : 1;    /* connect() picked the port: a failure gives it back */
 	bool has_sent : 1;        /* bytes of the program went to the peer */
 	bool has_delivered : 1;   /* the program was given bytes */
@@ -265,6 +264,8 @@ void shortcut_sweep(struct vhost *vhost, size_t max);
 
 /* One socket's turn: move bytes both ways, act on ends and errors. May free it. */
 void relay_turn(struct vsock *s);
+/* The stack has bytes: give the program what it takes now. Frees nothing. */
+void relay_received(struct vsock *s);
 /* The service ends this connection by itself (address gone, network left). */
 void relay_reset(struct vsock *s);
 

@@ -334,7 +334,7 @@ void vsock_failed(struct vsock *s, int error)
 {
 	vsock_timer_clear(s);
 	s->error = error;
-	s->has_stack_end = s->has_established = false;
+	s->has_stack_end = false;
 	if (s->reply_fd >= 0) {
 		connect_undo(s);
 		vsock_move(s, s->port.bucket ? VSOCK_BOUND : VSOCK_FRESH);

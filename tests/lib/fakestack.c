@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "tests/lib/fakestack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_ROOM = 64 << 10 };
+
+static void check(bool holds, const char *rule)
+{
+	if (!holds) {
+		(void)fprintf(stderr, "fakestack: the caller broke a rule: %s\n", rule);
+		abort();
+	}
+}
+
+static void check_alive(const struct stack_tcp *tcp)
+{
+	check(tcp && tcp->end == FAKE_ALIVE, "a dead handle was used");
+}
+
+static void *must(void *p)
+{
+	check(p != NULL, "memory");
+	return p;
+}
+
+struct stack *fakestack_new(const struct stack_callbacks *callbacks, void *context)
+{
+	struct stack *s = must(calloc(1, sizeof *s));
+	s->callbacks = *callbacks;
+	s->context = context;
+	s->default_room = DEFAULT_ROOM;
+	return s;
+}
+
+void fakestack_free(struct stack *stack)
+{
+	while (stack->connections) {
+		struct stack_tcp *tcp = stack->connections;
+		stack->connections = tcp->next;
+		free(tcp->received);
+		free(tcp->sent);
+		free(tcp);
+	}
+	free(stack);
+}
+
+static struct stack_tcp *tcp_new_fake(struct stack *s, const struct stack_ip *local,
+				      const struct stack_ip *remote)
+{
+	struct stack_tcp *tcp = must(calloc(1, sizeof *tcp));
+	tcp->stack = s;
+	tcp->local = *local;
+	tcp->remote = *remote;
+	tcp->room = s->default_room;
+	tcp->next = s->connections;
+	s->connections = tcp;
+	return tcp;
+}
+
+/* ---- operations ---- */
+
+static int op_listen(struct stack *s, uint16_t port)
+{
+	if (s->listens[port]) {
+		return -EADDRINUSE;
+	}
+	s->listens[port] = 1;
+	return 0;
+}
+
+static void op_unlisten(struct stack *s, uint16_t port)
+{
+	check(s->listens[port] == 1, "unlisten without listen");
+	s->listens[port] = 0;
+}
+
+static int op_connect(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		      void *context, struct stack_tcp **out)
+{
+	s->connect_count++;
+	check(local->port != 0, "connect without a local port");
+	if (s->connect_error != 0) {
+		int error = s->connect_error;
+		s->connect_error = 0;
+		return error;
+	}
+	struct stack_tcp *tcp = tcp_new_fake(s, local, remote);
+	tcp->context = context;
+	*out = tcp;
+	return 0;
+}
+
+static int op_source_for(struct stack *s, const struct stack_ip *remote, struct stack_ip *out)
+{
+	(void)s;
+	if (remote->bytes[0] != 10) {
+		return -ENETUNREACH;
+	}
+	*out = (struct stack_ip){ .bytes = { 10, 0, 0, 1 }, .family = 4 };
+	return 0;
+}
+
+static void op_context_set(struct stack_tcp *tcp, void *context)
+{
+	check_alive(tcp);
+	tcp->context = context;
+}
+
+static void op_names(const struct stack_tcp *tcp, struct stack_ip *local, struct stack_ip *remote)
+{
+	check_alive(tcp);
+	*local = tcp->local;
+	*remote = tcp->remote;
+}
+
+static int op_peek(struct stack_tcp *tcp, struct iovec *iov, int max)
+{
+	check_alive(tcp);
+	int count = 0;
+	for (size_t at = 0; at < tcp->received_length && count < max; count++) {
+		size_t length = tcp->received_length - at;
+		if (tcp->piece > 0 && length > tcp->piece) {
+			length = tcp->piece;
+		}
+		iov[count] = (struct iovec){ tcp->received + at, length };
+		at += length;
+	}
+	return count;
+}
+
+static void op_consumed(struct stack_tcp *tcp, size_t length)
+{
+	check_alive(tcp);
+	check(length <= tcp->received_length, "consumed more than was lent");
+	tcp->received_length -= length;
+	tcp->consumed_total += length;
+	memmove(tcp->received, tcp->received + length, tcp->received_length);
+}
+
+static size_t op_room(const struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	return tcp->room;
+}
+
+static int64_t op_write(struct stack_tcp *tcp, const struct iovec *iov, int count)
+{
+	check_alive(tcp);
+	check(!tcp->has_fin, "write after shutdown_write");
+	size_t total = 0;
+	for (int i = 0; i < count; i++) {
+		size_t length = iov[i].iov_len;
+		check(length <= tcp->room, "wrote more than room()");
+		if (tcp->sent_length + length > tcp->sent_capacity) {
+			tcp->sent_capacity = 2 * (tcp->sent_length + length);
+			tcp->sent = must(realloc(tcp->sent, tcp->sent_capacity));
+		}
+		memcpy(tcp->sent + tcp->sent_length, iov[i].iov_base, length);
+		tcp->sent_length += length;
+		tcp->room -= length;
+		total += length;
+	}
+	tcp->is_flushed = false;
+	return (int64_t)total;
+}
+
+static void op_flush(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->is_flushed = true;
+}
+
+static void op_shutdown_write(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->has_fin = true;
+}
+
+static void op_close(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->end = FAKE_CLOSED;
+}
+
+static void op_abort(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->end = FAKE_ABORTED;
+}
+
+static int op_option_set(struct stack_tcp *tcp, enum stack_option option, int value)
+{
+	check_alive(tcp);
+	tcp->options[option] = value;
+	return 0;
+}
+
+static void op_info(const struct stack_tcp *tcp, struct stack_tcp_info *out)
+{
+	check_alive(tcp);
+	*out =
+	    (struct stack_tcp_info){ .state = 1, .mss = 1360, .rtt_us = 1234, .cwnd_bytes = 13600 };
+}
+
+const struct stack_ops *fakestack_ops(void)
+{
+	static const struct stack_ops ops = {
+		.abi = STACK_ABI,
+		.size = sizeof ops,
+		.tcp_listen = op_listen,
+		.tcp_unlisten = op_unlisten,
+		.tcp_connect = op_connect,
+		.source_for = op_source_for,
+		.tcp_context_set = op_context_set,
+		.tcp_names = op_names,
+		.tcp_peek = op_peek,
+		.tcp_consumed = op_consumed,
+		.tcp_room = op_room,
+		.tcp_write = op_write,
+		.tcp_flush = op_flush,
+		.tcp_shutdown_write = op_shutdown_write,
+		.tcp_close = op_close,
+		.tcp_abort = op_abort,
+		.tcp_option_set = op_option_set,
+		.tcp_info = op_info,
+	};
+	return &ops;
+}
+
+/* ---- the script ---- */
+
+struct stack_tcp *fakestack_last(struct stack *stack)
+{
+	return stack->connections;
+}
+
+struct stack_tcp *fakestack_incoming(struct stack *stack, const struct stack_ip *local,
+				     const struct stack_ip *remote, bool *was_admitted)
+{
+	bool admitted =
+	    stack->listens[local->port] && stack->callbacks.admit(stack->context, local, remote);
+	if (was_admitted) {
+		*was_admitted = admitted;
+	}
+	if (!admitted) {
+		return NULL;
+	}
+	struct stack_tcp *tcp = tcp_new_fake(stack, local, remote);
+	tcp->context = stack->callbacks.accepted(stack->context, tcp, local, remote);
+	if (!tcp->context) {
+		tcp->end = FAKE_ABORTED;
+		return NULL;
+	}
+	return tcp;
+}
+
+void fakestack_establish(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->stack->callbacks.established(tcp->context);
+}
+
+void fakestack_receive(struct stack_tcp *tcp, const void *bytes, size_t length)
+{
+	check_alive(tcp);
+	tcp->received = must(realloc(tcp->received, tcp->received_length + length + 1));
+	memcpy(tcp->received + tcp->received_length, bytes, length);
+	tcp->received_length += length;
+	tcp->stack->callbacks.readable(tcp->context);
+}
+
+void fakestack_eof(struct stack_tcp *tcp)
+{
+	check_alive(tcp);
+	tcp->stack->callbacks.eof(tcp->context);
+}
+
+void fakestack_close(struct stack_tcp *tcp, int error)
+{
+	check_alive(tcp);
+	tcp->end = FAKE_REPORTED;
+	tcp->stack->callbacks.closed(tcp->context, error);
+}
+
+void fakestack_ack(struct stack_tcp *tcp, size_t length)
+{
+	check_alive(tcp);
+	tcp->room += length;
+	tcp->stack->callbacks.writable(tcp->context);
+}
