@@ -4,8 +4,17 @@
 #ifndef STACK_HOOKS_H
 #define STACK_HOOKS_H
 
+#include "stack/timerq.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What a tcp_pcb carries for us (LWIP_TCP_PCB_EXTRA). */
+struct tcp_pcb_extra {
+	struct timer_node timer; /* its deadline, stk_tcp_timer.c */
+	bool is_half_open;       /* counted in the_stack.half_open */
+};
 
 struct ip4_addr;
 struct netif;

@@ -8,11 +8,13 @@
 
 #include "stack/neigh.h"
 #include "stack/stack.h"
+#include "stack/timerq.h"
 
 #include <lwip/netif.h>
 
 struct pbuf;
 struct stack_tcp;
+struct tcp_pcb;
 
 /* One of our addresses and the lwIP interface that carries it; all share one output. */
 struct addr {
@@ -54,9 +56,10 @@ struct stack {
 	struct stack_tcp *connections;                /* all handles */
 	struct stack_tcp *events_first, *events_last; /* handles with events to deliver */
 	struct stack_tcp *delivering;                 /* handle whose callbacks run now, or NULL */
-	struct stack_tcp *touched; /* handle that the segment being read belongs to */
-	uint32_t half_open;        /* SYN received, handshake not finished */
-	int abort_error;           /* errno of connections that lwIP aborts now */
+	struct tcp_pcb *entered; /* the pcb that lwIP works on now, until it is freed */
+	struct timerq timers;    /* pcbs with a deadline */
+	uint32_t half_open;      /* SYN received, handshake not finished */
+	int abort_error;         /* errno of connections that lwIP aborts now */
 
 	int64_t fragments_until_ms; /* reassembly may hold something until then */
 	int64_t fragments_tick_ms;
@@ -97,7 +100,6 @@ void arp_announce(struct stack *s, uint32_t ip);
 void arp_conflict(struct stack *s, uint32_t ip, const uint8_t mac[6]);
 
 /* stk_tcp.c and its siblings: all that touches a tcp_pcb. */
-void stk_tcp_open(struct stack *s);
 int stk_tcp_listen(struct stack *s, uint16_t port);
 void stk_tcp_unlisten(struct stack *s, uint16_t port);
 int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
@@ -105,8 +107,11 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 void stk_tcp_close_all(struct stack *s);
 /* `ip` does not answer: connections being opened through it fail. */
 void stk_tcp_unreachable(struct stack *s, uint32_t ip);
-/* After lwIP has read a segment: has the handle's connection come to its orderly end? */
-void stk_tcp_settle(struct stack *s);
+/* Bracket everything that makes lwIP work on one pcb; enter() is also called by the input hook. */
+void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb);
+void stk_tcp_leave(struct stack *s);
+/* Tell lwIP the time. */
+void stk_tcp_clock(struct stack *s);
 void stk_tcp_deliver(struct stack *s);
 void stk_tcp_advance(struct stack *s);
 int64_t stk_tcp_deadline(const struct stack *s);

@@ -63,30 +63,35 @@
 #define LWIP_CHKSUM                  stk_checksum /* wide sums instead of 16 bits at a time */
 
 /* --- TCP. */
-#define LWIP_TCP                  1
-#define TCP_MSS                   9960 /* upper bound; the interface's MTU decides (ZeroTier: <= 10000) */
-#define LWIP_WND_SCALE            1
-#define TCP_RCV_SCALE             7 /* 65535 << 7 = 8 MB: room for S17's growth to 6 MB */
-#define TCP_WND                   (1024 * 1024) /* advertised window, decision S17 */
-#define TCP_SND_BUF               (1024 * 1024) /* the same on our side of a connection */
-#define TCP_SND_QUEUELEN          8192 /* segments; small writes share a segment (TCP_OVERSIZE) */
-#define TCP_SNDLOWAT              (16 * 1024) /* sockets API only; the default overflows with this MSS */
-#define TCP_SNDQUEUELOWAT         (TCP_SND_QUEUELEN / 2)
-#define TCP_OVERSIZE              TCP_MSS /* asked for by LWIP_NETIF_TX_SINGLE_PBUF */
-#define TCP_QUEUE_OOSEQ           1
-#define TCP_OOSEQ_MAX_PBUFS       1024 /* a full window of segments; bounds one-byte segments too */
-#define TCP_OOSEQ_MAX_BYTES       TCP_WND
-#define LWIP_TCP_SACK_OUT         1 /* tell the peer what arrived; parsing is later work (S12) */
-#define LWIP_TCP_MAX_SACK_NUM     4
-#define LWIP_TCP_KEEPALIVE        1 /* per-connection idle, interval and count */
-#define TCP_LISTEN_BACKLOG        0 /* the service owns backlogs and says so in `admit` */
-#define SO_REUSE                  1 /* service/ports.c owns ports; lwIP only refuses equal 4-tuples */
-#define TCP_MSL                   30000 /* TIME_WAIT of 60 s, as Linux (S5) */
-#define TCP_SYNMAXRTX             6     /* as Linux: about two minutes to ETIMEDOUT */
-#define TCP_MAXRTX                12
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* tells when a half-open connection dies (stk_tcp_accept.c)   \
-				     */
-#define LWIP_HOOK_TCP_ISN          stk_hook_isn    /* RFC 6528 */
+#define LWIP_TCP              1
+#define TCP_MSS               9960 /* upper bound; the interface's MTU decides (ZeroTier: <= 10000) */
+#define LWIP_WND_SCALE        1
+#define TCP_RCV_SCALE         7             /* 65535 << 7 = 8 MB: room for S17's growth to 6 MB */
+#define TCP_WND               (1024 * 1024) /* advertised window, decision S17 */
+#define TCP_SND_BUF           (1024 * 1024) /* the same on our side of a connection */
+#define TCP_SND_QUEUELEN      8192 /* segments; small writes share a segment (TCP_OVERSIZE) */
+#define TCP_SNDLOWAT          (16 * 1024) /* sockets API only; the default overflows with this MSS */
+#define TCP_SNDQUEUELOWAT     (TCP_SND_QUEUELEN / 2)
+#define TCP_OVERSIZE          TCP_MSS /* asked for by LWIP_NETIF_TX_SINGLE_PBUF */
+#define TCP_QUEUE_OOSEQ       1
+#define TCP_OOSEQ_MAX_PBUFS   1024 /* a full window of segments; bounds one-byte segments too */
+#define TCP_OOSEQ_MAX_BYTES   TCP_WND
+#define LWIP_TCP_SACK_OUT     1 /* tell the peer what arrived; parsing is later work (S12) */
+#define LWIP_TCP_MAX_SACK_NUM 4
+#define LWIP_TCP_KEEPALIVE    1 /* per-connection idle, interval and count */
+#define TCP_LISTEN_BACKLOG    0 /* the service owns backlogs and says so in `admit` */
+#define SO_REUSE              1 /* service/ports.c owns ports; lwIP only refuses equal 4-tuples */
+#define TCP_MSL               30000 /* TIME_WAIT of 60 s, as Linux (S5) */
+#define TCP_SYNMAXRTX         6     /* as Linux: about two minutes to ETIMEDOUT */
+#define TCP_MAXRTX            12
+#define LWIP_TCP_PCB_NUM_EXT_ARGS                                                                  \
+	1 /* tells when a half-open connection dies (stk_tcp_accept.c)                             \
+	   */
+#define LWIP_TCP_PCB_EXTRA         struct tcp_pcb_extra extra; /* our patch: deadlines live in the pcb */
+#define TCP_SLOW_INTERVAL          1 /* our patch: all of TCP's times are milliseconds */
+#define TCP_FAST_INTERVAL          40 /* delayed ACK (S12); lwIP's 250 ms stalls request and response */
+#define LWIP_TCP_RTO_TIME          1000         /* first retransmission of a SYN, RFC 6298 (2.1) */
+#define LWIP_HOOK_TCP_ISN          stk_hook_isn /* RFC 6528 */
 #define LWIP_HOOK_TCP_INPACKET_PCB stk_hook_tcp_in /* `admit`, before any memory is spent */
 #define LWIP_HOOK_IP4_ROUTE_SRC    stk_hook_route
 

@@ -180,9 +180,8 @@ static void ipv4_input(struct stack *s, const struct stack_frame *f)
 	    NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP;
 	NETIF_SET_CHECKSUM_CTRL(&to->netif, f->is_authentic ? NETIF_CHECKSUM_ENABLE_ALL & ~checks
 							    : NETIF_CHECKSUM_ENABLE_ALL);
-	s->touched = NULL;
 	(void)ip4_input(p, &to->netif);
-	stk_tcp_settle(s);
+	stk_tcp_leave(s);
 }
 
 void frame_input(struct stack *s, const struct stack_frame *f)

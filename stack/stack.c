@@ -43,7 +43,7 @@ static struct stack *create(const struct stack_config *config)
 	config->callbacks->random(config->context, s->hash_key, sizeof(s->hash_key));
 	neigh_init(&s->neighbours);
 	lwip_init();
-	stk_tcp_open(s);
+	stk_tcp_clock(s);
 	return s;
 }
 
@@ -74,6 +74,7 @@ static void clock_set(struct stack *s, int64_t now_ms)
 {
 	if (now_ms > s->now_ms) { /* never back, whatever the caller's clock does */
 		s->now_ms = now_ms;
+		stk_tcp_clock(s);
 	}
 }
 
@@ -89,7 +90,6 @@ static void advance(struct stack *s, int64_t now_ms)
 static void input(struct stack *s, const struct stack_frame *frames, size_t count, int64_t now_ms)
 {
 	clock_set(s, now_ms);
-	stk_tcp_advance(s); /* lwIP must know the time before it reads */
 	for (size_t i = 0; i < count; i++) {
 		frame_input(s, &frames[i]);
 	}

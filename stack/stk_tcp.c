@@ -40,9 +40,6 @@ void tcp_handle_free(struct stack *s, struct stack_tcp *tcp)
 	if (s->delivering == tcp) {
 		s->delivering = NULL;
 	}
-	if (s->touched == tcp) {
-		s->touched = NULL;
-	}
 	s->counts.tcp_connections--;
 	stk_heap_free(tcp);
 }
@@ -62,6 +59,7 @@ struct tcp_pcb *tcp_detach(struct stack_tcp *tcp)
 
 int stk_tcp_listen(struct stack *s, uint16_t port)
 {
+	(void)s;
 	for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next) {
 		if (l->local_port == port) {
 			return -EADDRINUSE;
@@ -78,7 +76,6 @@ int stk_tcp_listen(struct stack *s, uint16_t port)
 		tcp_abort(pcb);
 		return error == ERR_OK ? -ENOMEM : -errmap(error);
 	}
-	tcp_arg(listener, s);
 	tcp_accept(listener, tcp_on_accept);
 	tcp_listener_prepare(listener);
 	return 0;
@@ -99,11 +96,14 @@ static int connect_pcb(struct tcp_pcb *pcb, uint32_t local, uint16_t local_port,
 		       uint16_t remote_port)
 {
 	ip4_addr_t from = { .addr = local }, to = { .addr = remote };
+	tcp_pcb_watch(pcb);
 	ip_set_option(pcb, SOF_REUSEADDR); /* ports are the service's business (S5) */
+	stk_tcp_enter(&the_stack, pcb);
 	err_t error = tcp_bind(pcb, &from, local_port);
 	if (error == ERR_OK) {
 		error = tcp_connect(pcb, &to, remote_port, tcp_on_connected);
 	}
+	stk_tcp_leave(&the_stack);
 	return -errmap(error);
 }
 
@@ -156,7 +156,9 @@ void stk_tcp_shutdown_write(struct stack_tcp *tcp)
 		tcp->wants_fin = true;
 		return;
 	}
+	stk_tcp_enter(&the_stack, tcp->pcb);
 	(void)tcp_shutdown(tcp->pcb, 0, 1); /* without memory lwIP retries by itself */
+	stk_tcp_leave(&the_stack);
 }
 
 void stk_tcp_close(struct stack_tcp *tcp)
@@ -170,9 +172,11 @@ void stk_tcp_close(struct stack_tcp *tcp)
 		tcp->pcb->flags |= TF_RXCLOSED; /* no window update for a reader who is gone */
 		struct tcp_pcb *pcb = tcp_detach(tcp);
 		pcb->rcv_wnd += (tcpwnd_size_t)unread;
+		stk_tcp_enter(s, pcb);
 		if (tcp_close(pcb) != ERR_OK) {
 			tcp_abort(pcb);
 		}
+		stk_tcp_leave(s);
 	}
 	tcp_handle_free(s, tcp);
 }
@@ -199,7 +203,7 @@ void stk_tcp_close_all(struct stack *s)
 	while (tcp_listen_pcbs.pcbs) {
 		(void)tcp_close(tcp_listen_pcbs.pcbs);
 	}
-	s->touched = NULL;
+	s->entered = NULL;
 }
 
 void stk_tcp_unreachable(struct stack *s, uint32_t ip)

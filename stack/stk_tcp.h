@@ -54,9 +54,13 @@ err_t tcp_on_accept(void *argument, struct tcp_pcb *pcb, err_t error);
 /* Take over a chain of received pbufs. */
 void tcp_rx_take(struct stack_tcp *tcp, struct pbuf *chain);
 void tcp_rx_drop(struct stack_tcp *tcp);
+/* Have lwIP say when it frees this pcb. */
+void tcp_pcb_watch(struct tcp_pcb *pcb);
+/* lwIP frees this pcb. */
+void tcp_pcb_forget(struct stack *s, struct tcp_pcb *pcb);
+/* Both directions are closed and acknowledged; lwIP waits out TIME_WAIT alone. */
+void tcp_finished(struct stack *s, struct stack_tcp *tcp);
 /* Have lwIP call half_open_begin() for each SYN that it takes. */
 void tcp_listener_prepare(struct tcp_pcb *listener);
-/* Something that the deadline of `pcb` depends on has changed. */
-void stk_tcp_timer_changed(struct tcp_pcb *pcb);
 
 #endif

@@ -12,7 +12,7 @@ enum {
 	/* Handshakes begun by others and not finished, per network. A SYN above that is dropped;
 	 * the client tries again. 1024 x 200 bytes is what a flood can take. */
 	HALF_OPEN_MAX = 1024,
-	EXT_ID = 0, /* lwIP's slot for our note "is half open" */
+	EXT_ID = 0, /* lwIP's slot through which it tells that a pcb is freed */
 };
 
 void tcp_tell(struct stack *s, struct stack_tcp *tcp, uint8_t events)
@@ -100,31 +100,43 @@ void tcp_attach(struct stack_tcp *tcp)
 /* --- Passive opens: counted while half open, admitted by the service, accepted when established.
  */
 
-static void half_open_end(u8_t id, void *data)
+static void half_open_end(struct stack *s, struct tcp_pcb *pcb)
 {
-	(void)id;
-	if (data) {
-		the_stack.half_open--;
-	}
+	s->half_open -= pcb->extra.is_half_open;
+	pcb->extra.is_half_open = false;
 }
 
-static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = half_open_end };
+static void on_pcb_freed(u8_t id, void *data)
+{
+	struct tcp_pcb *pcb = data;
+	(void)id;
+	half_open_end(&the_stack, pcb);
+	tcp_pcb_forget(&the_stack, pcb);
+}
+
+void tcp_pcb_watch(struct tcp_pcb *pcb)
+{
+	static const struct tcp_ext_arg_callbacks callbacks = { .destroy = on_pcb_freed };
+	tcp_ext_arg_set(pcb, EXT_ID, pcb);
+	tcp_ext_arg_set_callbacks(pcb, EXT_ID, &callbacks);
+}
 
 static err_t half_open_begin(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
 {
+	(void)id;
 	(void)listener;
+	tcp_pcb_watch(pcb);
+	pcb->extra.is_half_open = true;
 	the_stack.half_open++;
-	tcp_ext_arg_set(pcb, id, &the_stack); /* any non-NULL: counted */
-	tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
 	ip_set_option(pcb, SOF_REUSEADDR);
+	stk_tcp_enter(&the_stack, pcb);
 	return ERR_OK;
 }
 
-static const struct tcp_ext_arg_callbacks listener_callbacks = { .passive_open = half_open_begin };
-
 void tcp_listener_prepare(struct tcp_pcb *listener)
 {
-	tcp_ext_arg_set_callbacks(listener, EXT_ID, &listener_callbacks);
+	static const struct tcp_ext_arg_callbacks callbacks = { .passive_open = half_open_begin };
+	tcp_ext_arg_set_callbacks(listener, EXT_ID, &callbacks);
 }
 
 static struct stack_ip name_of(uint32_t ip, uint16_t port)
@@ -143,7 +155,7 @@ signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_
 	(void)second;
 	(void)p;
 	if (pcb->state != LISTEN) {
-		s->touched = pcb->state == TIME_WAIT ? NULL : pcb->callback_arg;
+		stk_tcp_enter(s, pcb);
 		return ERR_OK;
 	}
 	u8_t flags = TCPH_FLAGS(header);
@@ -161,12 +173,12 @@ signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_
 
 err_t tcp_on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
 {
-	struct stack *s = argument;
+	struct stack *s = &the_stack;
+	(void)argument;
 	if (error != ERR_OK || !pcb) {
 		return ERR_VAL;
 	}
-	half_open_end(EXT_ID, tcp_ext_arg_get(pcb, EXT_ID));
-	tcp_ext_arg_set(pcb, EXT_ID, NULL);
+	half_open_end(s, pcb);
 	struct stack_tcp *tcp = tcp_handle_new(s, pcb);
 	if (!tcp) {
 		return ERR_MEM; /* lwIP resets it */
@@ -178,7 +190,6 @@ err_t tcp_on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
 	tcp->remote_port = pcb->remote_port;
 	tcp_attach(tcp);
 	tcp_tell(s, tcp, EVENT_ACCEPTED);
-	s->touched = tcp;
 	return ERR_OK;
 }
 
@@ -262,14 +273,8 @@ void stk_tcp_deliver(struct stack *s)
 	}
 }
 
-void stk_tcp_settle(struct stack *s)
+void tcp_finished(struct stack *s, struct stack_tcp *tcp)
 {
-	struct stack_tcp *tcp = s->touched;
-	s->touched = NULL;
-	if (!tcp || !tcp->pcb || tcp->pcb->state != TIME_WAIT) {
-		return;
-	}
-	/* Both directions are closed and acknowledged; lwIP waits out TIME_WAIT alone. */
 	(void)tcp_detach(tcp);
 	tcp->is_over = true;
 	if (tcp->rx_bytes == 0 && tcp->is_known) {

@@ -36,6 +36,13 @@ static int set_flag(struct tcp_pcb *pcb, enum stack_option option, int value)
 	return 0;
 }
 
+/* Keepalive has changed, and with it the connection's deadline. */
+static void reschedule(struct tcp_pcb *pcb)
+{
+	stk_tcp_enter(&the_stack, pcb);
+	stk_tcp_leave(&the_stack);
+}
+
 int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int value)
 {
 	struct tcp_pcb *pcb = tcp->pcb;
@@ -44,7 +51,7 @@ int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int valu
 	}
 	if (option == STACK_TCP_NODELAY || option == STACK_TCP_KEEPALIVE) {
 		int error = set_flag(pcb, option, value);
-		stk_tcp_timer_changed(pcb);
+		reschedule(pcb);
 		return error;
 	}
 	/* Linux's limits: MAX_TCP_KEEPIDLE and so on. */
@@ -74,7 +81,7 @@ int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int valu
 	default:
 		return -ENOPROTOOPT;
 	}
-	stk_tcp_timer_changed(pcb);
+	reschedule(pcb);
 	return 0;
 }
 

@@ -99,11 +99,13 @@ int stk_tcp_peek(struct stack_tcp *tcp, struct iovec *iov, int max)
 
 static void tcp_window_open(struct tcp_pcb *pcb, size_t length)
 {
+	stk_tcp_enter(&the_stack, pcb);
 	while (length > 0) {
 		u16_t step = (u16_t)(length < WRITE_MAX ? length : WRITE_MAX);
 		tcp_recved(pcb, step);
 		length -= step;
 	}
+	stk_tcp_leave(&the_stack);
 }
 
 void stk_tcp_consumed(struct stack_tcp *tcp, size_t length)
@@ -119,8 +121,8 @@ void stk_tcp_consumed(struct stack_tcp *tcp, size_t length)
 
 static bool can_write(const struct tcp_pcb *pcb)
 {
-	return pcb && (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT ||
-		       pcb->state == SYN_SENT || pcb->state == SYN_RCVD);
+	/* Not before the handshake: the peer's MSS is not known then. */
+	return pcb && (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT);
 }
 
 size_t stk_tcp_room(const struct stack_tcp *tcp)
@@ -167,6 +169,8 @@ int64_t stk_tcp_write(struct stack_tcp *tcp, const struct iovec *iov, int count)
 void stk_tcp_flush(struct stack_tcp *tcp)
 {
 	if (tcp->pcb) {
+		stk_tcp_enter(&the_stack, tcp->pcb);
 		(void)tcp_output(tcp->pcb); /* what it cannot send now, a timer or an ACK will */
+		stk_tcp_leave(&the_stack);
 	}
 }

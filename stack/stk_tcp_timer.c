@@ -1,33 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* TCP's timers. */
+/* How this works
+ *
+ * lwIP, as patched, keeps no ticks: tcp_pcb_deadline() says when a connection wants
+ * tcp_pcb_timers(), in milliseconds. Each connection with a deadline is a node of one heap. Every
+ * way into lwIP for one connection is bracketed by stk_tcp_enter() and stk_tcp_leave(); leave()
+ * asks for the new deadline. A node is moved only when its deadline comes earlier. When it has
+ * become later (an ACK restarted the retransmission timer), the node fires at the old time, finds
+ * nothing due and is queued anew: one wake-up for each 200 ms of traffic instead of a heap
+ * operation for each segment.
+ */
+#include "stack/hooks.h"
 #include "stack/stk_tcp.h"
 
 #include <lwip/priv/tcp_priv.h>
+#include <stddef.h>
 
-/* lwIP: a connection now exists. Nothing to do: deadline() looks for itself. */
+static struct tcp_pcb *pcb_of(struct timer_node *node)
+{
+	return (struct tcp_pcb *)(void *)((char *)node - offsetof(struct tcp_pcb, extra.timer));
+}
+
+/* lwIP calls this when its list of connections ceases to be empty; the heap knows that already. */
 void tcp_timer_needed(void)
 {
 }
 
-void stk_tcp_timer_changed(struct tcp_pcb *pcb)
+static void schedule(struct stack *s, struct tcp_pcb *pcb, int64_t earliest_ms)
 {
-	(void)pcb;
+	struct timer_node *node = &pcb->extra.timer;
+	u32_t at;
+	if (!tcp_pcb_deadline(pcb, &at)) {
+		timerq_remove(&s->timers, node);
+		return;
+	}
+	int64_t due_ms = s->now_ms + (int32_t)(at - tcp_ticks);
+	due_ms = due_ms < earliest_ms ? earliest_ms : due_ms;
+	if (!node->is_queued || due_ms < node->due_ms) {
+		timerq_remove(&s->timers, node);
+		timerq_add(&s->timers, node, due_ms);
+	}
 }
 
-static int64_t next_tick_ms = INT64_MAX;
+void stk_tcp_clock(struct stack *s)
+{
+	tcp_ticks = (u32_t)s->now_ms;
+}
+
+void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb)
+{
+	s->entered = pcb;
+}
+
+static void leave(struct stack *s, int64_t earliest_ms)
+{
+	struct tcp_pcb *pcb = s->entered; /* NULL if lwIP freed it: tcp_pcb_forget() */
+	s->entered = NULL;
+	if (!pcb || pcb->state <= LISTEN) {
+		return;
+	}
+	if (pcb->state == TIME_WAIT && pcb->callback_arg) {
+		tcp_finished(s, pcb->callback_arg);
+	}
+	schedule(s, pcb, earliest_ms);
+}
+
+void stk_tcp_leave(struct stack *s)
+{
+	leave(s, INT64_MIN);
+}
+
+void tcp_pcb_forget(struct stack *s, struct tcp_pcb *pcb)
+{
+	timerq_remove(&s->timers, &pcb->extra.timer);
+	if (s->entered == pcb) {
+		s->entered = NULL;
+	}
+}
 
 void stk_tcp_advance(struct stack *s)
 {
-	if (!tcp_active_pcbs && !tcp_tw_pcbs) {
-		next_tick_ms = INT64_MAX;
-		return;
-	}
-	if (next_tick_ms == INT64_MAX) {
-		next_tick_ms = s->now_ms + TCP_TMR_INTERVAL;
-	}
-	while (next_tick_ms <= s->now_ms) {
-		tcp_tmr();
-		next_tick_ms += TCP_TMR_INTERVAL;
+	struct timer_node *node;
+	while ((node = s->timers.first) != NULL && node->due_ms <= s->now_ms) {
+		struct tcp_pcb *pcb = pcb_of(node);
+		timerq_remove(&s->timers, node);
+		stk_tcp_enter(s, pcb);
+		tcp_pcb_timers(pcb);
+		leave(s, s->now_ms + 1); /* whatever lwIP says, time goes on */
 	}
 }
 
@@ -36,14 +94,5 @@ int64_t stk_tcp_deadline(const struct stack *s)
 	if (s->events_first) {
 		return s->now_ms;
 	}
-	if (!tcp_active_pcbs && !tcp_tw_pcbs) {
-		return INT64_MAX;
-	}
-	return next_tick_ms == INT64_MAX ? s->now_ms + TCP_TMR_INTERVAL : next_tick_ms;
-}
-
-void stk_tcp_open(struct stack *s)
-{
-	(void)s;
-	next_tick_ms = INT64_MAX;
+	return s->timers.first ? s->timers.first->due_ms : INT64_MAX;
 }
