@@ -14,7 +14,8 @@
  * tells that they cannot be read, EINVAL that they can, and nothing is changed. 90 ns. */
 static bool word_readable(uintptr_t at)
 {
-	return sys(SYS_rt_sigprocmask, -1, at & ~(uintptr_t)7, 0, 8) != -EFAULT;
+	at &= ~(uintptr_t)7; /* 0 would mean "no new mask" */
+	return at != 0 && sys(SYS_rt_sigprocmask, -1, at, 0, 8) != -EFAULT;
 }
 
 bool addr_readable(const void *p, size_t length)
