@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* How this works: one libmicrohttpd daemon per address family, without a thread; its own epoll
  * descriptor is watched by our loop, and MHD_run does what is ready. A request passes on_request
- * several times: first with the headers only (refused there if the asker has no right, so nobody
- * unknown makes us hold a body), then per piece of body, then once more to be answered.
+ * several times: first with the headers only, then per piece of body, then once more to be
+ * answered. Whether the asker has the right is known after the headers; if not, the body is not
+ * kept, so nobody unknown makes us hold one.
  */
 #include "service/http.h"
 
@@ -41,7 +42,7 @@ struct incoming {
 	struct api_path path;
 	char *body;
 	size_t length, capacity;
-	bool is_too_large;
+	bool is_refused, is_too_large; /* either way the body is not kept */
 };
 
 static const char *header_find(struct MHD_Connection *connection, const char *name)
@@ -105,12 +106,6 @@ static enum MHD_Result reply_send(struct MHD_Connection *connection, struct api_
 	return result;
 }
 
-static bool length_is_too_large(struct MHD_Connection *connection)
-{
-	const char *text = header_find(connection, "Content-Length");
-	return text && strtoull(text, NULL, 10) > API_BODY_MAX_BYTES;
-}
-
 /* The headers are there. */
 static enum MHD_Result request_begin(struct http *http, struct MHD_Connection *connection,
 				     const char *url, const char *method, void **state)
@@ -120,27 +115,19 @@ static enum MHD_Result request_begin(struct http *http, struct MHD_Connection *c
 		return MHD_NO; /* closes this connection */
 	}
 	*state = in;
-	struct api_reply reply = { .status = 404 };
 	if (!api_path_split(url, &in->path)) {
 		in->path.count = 0; /* no route, but who asks is checked all the same */
 	}
 	struct api_request request;
 	request_fill(http, connection, method, in, &request);
-	if (!api_allows(http->service, &request)) {
-		api_handle(http->service, &request, &reply);
-		return reply_send(connection, &reply);
-	}
-	if (length_is_too_large(connection)) {
-		api_reply_empty(&reply, 413);
-		return reply_send(connection, &reply);
-	}
+	in->is_refused = !api_allows(http->service, &request);
 	return MHD_YES;
 }
 
 static void body_add(struct incoming *in, const char *bytes, size_t length)
 {
-	if (in->is_too_large || in->length + length > API_BODY_MAX_BYTES) {
-		in->is_too_large = true;
+	if (in->is_refused || in->is_too_large || in->length + length > API_BODY_MAX_BYTES) {
+		in->is_too_large |= !in->is_refused;
 		return;
 	}
 	if (in->length + length >= in->capacity) {

@@ -461,7 +461,12 @@ uint16_t udp_socket_port(const struct udp *udp, int32_t socket)
 
 uint16_t udp_secondary_port(const struct udp *udp)
 {
-	return udp->secondary_port;
+	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
+		if (udp->sockets[i].local.family != 0 && udp->sockets[i].is_secondary) {
+			return udp->secondary_port;
+		}
+	}
+	return 0;
 }
 
 void udp_stats(const struct udp *udp, struct udp_stats *out)

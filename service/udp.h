@@ -36,6 +36,7 @@ void udp_on_netlink(struct watch *w);
 size_t udp_endpoints(const struct udp *udp, struct zt_endpoint *out, size_t max);
 /* The port of the socket with this number (zt_path_view.socket), 0 if it is gone. */
 uint16_t udp_socket_port(const struct udp *udp, int32_t socket);
+/* 0 if nothing is bound to it. */
 uint16_t udp_secondary_port(const struct udp *udp);
 
 struct udp_stats {
