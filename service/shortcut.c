@@ -9,7 +9,7 @@
  *
  * Two records remain, the connector's and the acceptor's, for options and for the connector's port.
  * We hold no end any more, so nothing tells us when they are dead; but a name can be bound only
- * while nobody has it. Each new short cut therefore probes two of the oldest records by trying to
+ * while nobody has it. Each new short cut therefore probes four of the oldest records by trying to
  * bind their names, which keeps the dead fewer than the living without a timer.
  */
 #include "service/vsock.h"
@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SWEEP_PER_CONNECT = 2 };
+enum { SWEEP_PER_CONNECT = 4 }; /* each adds two: the dead never outnumber the living */
 
 static struct rpc_ident ident_of(const struct vsock *s, bool is_acceptor)
 {
