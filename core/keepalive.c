@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* How this works: every peer has one deadline, and keepalive_next says when that is, from what was
- * sent and heard last; there is no periodic check. A deadline may come early, because sends since
+/* How this works: every peer has one deadline; keepalive_schedule computes it from what was sent
+ * and heard last, so there is no periodic check. A deadline may come early, because sends since
  * then have made the heartbeat unnecessary: then nothing is sent and it is set anew.
  *
- * - Data peers (a frame or the like within 500 s) get HELLO every 60 s and ECHO on each path after
- * 14 s without a send.
- * - Upstreams the same, always. While no path to one is alive, HELLO goes to its paths and listed
- *   endpoints, and through another upstream: at once, then after 0.25, 0.5, 1, 2, 4 and every 5 s.
- * The first steps are short because a start with its network up should take less than half a second
- * even if one datagram is lost; the limit is the reference's period.
- * - Everyone else is forgotten after 500 s of silence.
+ * Data peers (a frame or the like within 500 s) get HELLO every 60 s, and ECHO on each path after
+ * 14 s without a send. Upstreams the same, always. Everyone else is forgotten after 500 s of
+ * silence.
+ *
+ * While no path to an upstream is alive, HELLO goes to its paths, to its listed endpoints and
+ * through another upstream: at once, then after 0.25, 0.5, 1, 2, 4 and every 5 s. The first steps
+ * are short because a start with the network up should take less than half a second even if a
+ * datagram is lost; the last is the reference's period. Each is shortened by up to a quarter at
+ * random: a universe that starts all at once would otherwise knock in step at the root's gate 15.1,
+ * which opens every 2 s.
  */
 #include "core/keepalive.h"
 
@@ -18,10 +21,16 @@
 #include "core/reach.h"
 #include "core/upstream.h"
 
-enum { FIRST_RETRY_MS = 250 };
+enum {
+	FIRST_RETRY_MS = 250,
+	/* Both ends of a RENDEZVOUS begin at about the same time, and what reaches a NAT before its
+	 * own side has sent is lost. Two more tries make up for that, and for a lost datagram; the
+	 * next introduction may be 30 s away. */
+	PUNCH_TRIES = 3,
+	PUNCH_MS = 500,
+};
 
-/* ---- contact ------------------------------------------------------------------------------------
- */
+/* ---- contact ---- */
 
 void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 		   const struct tx_to *to, bool is_relayed)
@@ -105,8 +114,40 @@ void keepalive_probe(struct zt_node *node, struct zt_now now, struct peer *peer,
 	}
 }
 
+static void punch_once(struct zt_node *node, struct zt_now now, struct peer *peer)
+{
+	const struct tx_to to = { .to = peer->punch.to, .socket = peer->punch.socket };
+	peer->punch.left--;
+	peer->punch.next_ms = now.mono_ms + PUNCH_MS;
+	contact(node, now, peer, &to);
+}
+
+void keepalive_punch(struct zt_node *node, struct zt_now now, struct peer *peer,
+		     const struct tx_to *to)
+{
+	peer->punch.to = to->to;
+	peer->punch.socket = to->socket;
+	peer->punch.left = PUNCH_TRIES;
+	punch_once(node, now, peer);
+	keepalive_schedule(node, now, peer);
+}
+
+/* Again, unless the peer has answered from that IP meanwhile. */
+static void punch_again(struct zt_node *node, struct zt_now now, struct peer *peer)
+{
+	for (size_t i = 0; i < peer->path_count; i++) {
+		const struct path *path = peer->paths[i].path;
+		if (endpoint_ip_equal(&path->to, &peer->punch.to) &&
+		    path_is_alive(path, now.mono_ms)) {
+			peer->punch.left = 0;
+			return;
+		}
+	}
+	punch_once(node, now, peer);
+}
+
 /* ---- what is due
- * --------------------------------------------------------------------------------- */
+ * ---- */
 
 static bool is_data_peer(const struct peer *peer, int64_t now_ms)
 {
@@ -149,10 +190,11 @@ static int64_t paths_next(const struct peer *peer)
 	return next_ms;
 }
 
-static int64_t retry_ms(unsigned attempts)
+static int64_t retry_ms(const struct zt_node *node, unsigned attempts)
 {
 	int64_t ms = attempts > 5 ? PEER_CHECK_MS : (int64_t)FIRST_RETRY_MS << (attempts - 1);
-	return min_ms(ms, PEER_CHECK_MS);
+	ms = min_ms(ms, PEER_CHECK_MS);
+	return ms - (int64_t)(node_random_u64(node) % (uint64_t)(ms / 4));
 }
 
 void keepalive_schedule(struct zt_node *node, struct zt_now now, struct peer *peer)
@@ -162,13 +204,17 @@ void keepalive_schedule(struct zt_node *node, struct zt_now now, struct peer *pe
 	if (peer->is_upstream && now.mono_ms < alive_until_ms) {
 		due_ms = min_ms(paths_next(peer), alive_until_ms);
 	} else if (peer->is_upstream) {
-		due_ms = peer->attempts == 0 ? now.mono_ms
-					     : peer->last_full_hello_ms + retry_ms(peer->attempts);
+		due_ms = peer->attempts == 0
+			     ? now.mono_ms
+			     : peer->last_full_hello_ms + retry_ms(node, peer->attempts);
 	} else {
 		due_ms = silent_since(peer) + PEER_EXPIRY_MS;
 		if (is_data_peer(peer, now.mono_ms)) {
 			due_ms = min_ms(due_ms, paths_next(peer));
 		}
+	}
+	if (peer->punch.left > 0) {
+		due_ms = min_ms(due_ms, peer->punch.next_ms);
 	}
 	deadline_set(&node->deadlines, &peer->deadline, due_ms);
 }
@@ -233,6 +279,9 @@ static void search(struct zt_node *node, struct zt_now now, struct peer *peer)
 void keepalive_due(struct zt_node *node, struct zt_now now, struct peer *peer)
 {
 	bool is_new = peer->last_full_hello_ms == LIMIT_NEVER_MS;
+	if (peer->punch.left > 0 && now.mono_ms >= peer->punch.next_ms) {
+		punch_again(node, now, peer);
+	}
 	if (peer->is_upstream && (is_new || now.mono_ms - last_direct(peer) >= PATH_ALIVE_MS)) {
 		search(node, now, peer);
 	} else if (peer->is_upstream) {

@@ -12,6 +12,11 @@ void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 /* HELLO, or ECHO if the peer's version is known to understand it (vl1 12.2). */
 void contact(struct zt_node *node, struct zt_now now, struct peer *peer, const struct tx_to *to);
 
+/* A relay says that the peer is there (vl1 9.6): contact it now and a few times more, until it
+ * answers. */
+void keepalive_punch(struct zt_node *node, struct zt_now now, struct peer *peer,
+		     const struct tx_to *to);
+
 /* Set the peer's deadline after something changed that it depends on. */
 void keepalive_schedule(struct zt_node *node, struct zt_now now, struct peer *peer);
 /* DUE_PEER: keep its paths open, look for it if it is an upstream, or forget it. */

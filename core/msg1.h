@@ -17,7 +17,7 @@ struct version {
 	uint16_t revision;
 };
 
-/* ---- HELLO, vl1 9.2 -------------------------------------------------------------------------- */
+/* ---- HELLO, vl1 9.2 ---- */
 
 struct msg_hello {
 	struct version version;
@@ -48,8 +48,7 @@ struct msg_moons msg_moons_start(struct rd tail);
 bool msg_moons_next(struct msg_moons *moons, struct msg_moon *out);
 void msg_moons_write(struct wr *w, const struct msg_moon *moons, uint16_t count);
 
-/* ---- OK and ERROR, vl1 9.4 ---------------------------------------------------------------------
- */
+/* ---- OK and ERROR, vl1 9.4 ---- */
 
 struct msg_re {
 	uint8_t verb;
@@ -58,8 +57,7 @@ struct msg_re {
 int msg_re_read(struct rd *r, struct msg_re *out) __attribute__((warn_unused_result));
 void msg_re_write(struct wr *w, const struct msg_re *re);
 
-/* ---- OK(HELLO), vl1 9.3; after the in-re part ---------------------------------------------------
- */
+/* ---- OK(HELLO), vl1 9.3; after the in-re part ---- */
 
 struct msg_ok_hello {
 	uint64_t clock; /* ours, echoed */
@@ -71,8 +69,7 @@ int msg_ok_hello_read(struct rd *r, struct msg_ok_hello *out) __attribute__((war
 /* Writes worlds.p to worlds.end. */
 void msg_ok_hello_write(struct wr *w, const struct msg_ok_hello *ok);
 
-/* ---- RENDEZVOUS, vl1 9.6 ------------------------------------------------------------------------
- */
+/* ---- RENDEZVOUS, vl1 9.6 ---- */
 
 struct msg_rendezvous {
 	uint64_t peer;
@@ -82,8 +79,7 @@ int msg_rendezvous_read(struct rd *r, struct msg_rendezvous *out)
     __attribute__((warn_unused_result));
 void msg_rendezvous_write(struct wr *w, const struct msg_rendezvous *rendezvous);
 
-/* ---- PUSH_DIRECT_PATHS, vl1 9.8 -----------------------------------------------------------------
- */
+/* ---- PUSH_DIRECT_PATHS, vl1 9.8 ---- */
 
 struct msg_push_path {
 	uint8_t flags;               /* PUSH_FLAG_* */

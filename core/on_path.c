@@ -37,6 +37,13 @@ enum rx_result on_rendezvous(struct zt_node *node, struct zt_now now, struct pac
 		return RX_IGNORED;
 	}
 	struct peer *peer = peers_find(&node->peers, rendezvous.peer);
+	if (!peer && rendezvous.peer != node->identity.address) {
+		/* The packet that caused this is on its way or waits in the ring. The reference
+		 * forgets the introduction then, and behind most NATs the pair stays relayed until
+		 * the next one, 30 s later. */
+		in->wanted = rendezvous.peer;
+		return RX_KEEP;
+	}
 	if (!peer || !reach_allows(node, peer, &rendezvous.endpoint, is_loopback_source(in))) {
 		return RX_DONE;
 	}
@@ -49,7 +56,7 @@ enum rx_result on_rendezvous(struct zt_node *node, struct zt_now now, struct pac
 		tx_raw(node, &to, junk, sizeof junk);
 		to.ttl = 0;
 	}
-	contact(node, now, peer, &to);
+	keepalive_punch(node, now, peer, &to);
 	return RX_DONE;
 }
 

@@ -268,8 +268,7 @@ bool peer_first_seen(struct peer *peer, uint64_t id)
 	return !dedup_seen(peer->seen, id);
 }
 
-/* ---- what VL2 sees (core/peer.h) ----------------------------------------------------------------
- */
+/* ---- what VL2 sees (core/peer.h) ---- */
 
 struct peer *peer_find(const struct zt_node *node, uint64_t address)
 {

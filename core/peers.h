@@ -34,6 +34,13 @@ struct peer {
 	unsigned push_in_count;
 	int64_t last_whois_answer_ms; /* gate 15.3 */
 	unsigned attempts;            /* upstreams: tries without an answer */
+	/* An address that a RENDEZVOUS named, tried a few times (keepalive.c). */
+	struct {
+		struct zt_endpoint to;
+		int32_t socket;
+		unsigned left; /* 0 = none */
+		int64_t next_ms;
+	} punch;
 	struct deadline deadline;
 	struct peer *next; /* hash chain */
 };
