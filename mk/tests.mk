@@ -41,6 +41,11 @@ SIM_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/sim/test_*.
 $(B)/tests/sim/%: $(B)/tests/sim/%.o $(SIM_OBJECTS) $(TESTLIB) $(CONTROLLER) $(CORE)
 	$(call link_test,$(CONTROLLER_LIBS) $(CORE_LIBS) -lm)
 
+# Makes tests/vectors/identities.json; run by hand.
+$(B)/make-identities: $(B)/tests/tools/make_identities.o $(CORE)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(CORE_LIBS)
+
 unit-programs: $(UNIT_TESTS) $(SIM_TESTS)
 test: unit-programs ## unit and simulator tests
 	$(Q)VECTORS=$(VECTORS) BUILD=$(B) scripts/run-tests.sh $(UNIT_TESTS) $(SIM_TESTS)
