@@ -90,6 +90,7 @@ static void packet_salsa(const struct crypt_key *key, const uint8_t *packet, siz
 	mangled[19] ^= (uint8_t)size;
 	mangled[20] ^= (uint8_t)(size >> 8);
 	salsa_init(s, SALSA_ROUNDS, mangled, packet + PACKET_ID_AT);
+	sodium_memzero(mangled, sizeof mangled);
 }
 
 /* The text of a packet is what follows the header: verb byte and payload. */
@@ -116,6 +117,7 @@ static void poly_seal(const struct crypt_key *key, uint8_t *out, const uint8_t *
 	}
 	poly_mac(out, length, head, mac);
 	memcpy(out + PACKET_MAC_AT, mac, PACKET_MAC_BYTES);
+	sodium_memzero(&s, sizeof s); /* the header is public: this is the long-term key */
 }
 
 static int poly_open(const struct crypt_key *key, uint8_t *packet, size_t length)
@@ -126,14 +128,13 @@ static int poly_open(const struct crypt_key *key, uint8_t *packet, size_t length
 	packet_salsa(key, packet, length, &s);
 	salsa_head_xor(&s, head, NULL, NULL, 0);
 	poly_mac(packet, length, head, mac);
-	if (sodium_memcmp(mac, packet + PACKET_MAC_AT, PACKET_MAC_BYTES) != 0) {
-		return ZT_E_BAD_MAC;
-	}
-	if (packet_cipher(packet) == PACKET_CIPHER_SALSA) {
+	bool is_authentic = sodium_memcmp(mac, packet + PACKET_MAC_AT, PACKET_MAC_BYTES) == 0;
+	if (is_authentic && packet_cipher(packet) == PACKET_CIPHER_SALSA) {
 		salsa_xor(&s, packet + PACKET_VERB_AT, packet + PACKET_VERB_AT,
 			  length - PACKET_VERB_AT);
 	}
-	return 0;
+	sodium_memzero(&s, sizeof s);
+	return is_authentic ? 0 : ZT_E_BAD_MAC;
 }
 
 static void siv_aad(const uint8_t *packet, uint8_t aad[SIV_AAD_BYTES])
