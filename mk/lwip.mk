@@ -3,7 +3,7 @@
 # It is loaded once per network, so it exports one function and binds its own symbols to itself.
 
 LWIP_STAMP := $(LWIP_DIR)/.stamp
-LWIP_PATCHES := $(wildcard stack/patches/*)
+LWIP_PATCHES := stack/patches/series stack/patches/SKIPPED $(wildcard stack/patches/*.patch)
 $(LWIP_STAMP): scripts/get-lwip.sh $(LWIP_PATCHES)
 	$(call say,FETCH,lwIP)
 	$(Q)LWIP_DIR=$(LWIP_DIR) scripts/get-lwip.sh
@@ -14,7 +14,7 @@ LWIP_CORE := init def inet_chksum ip mem memp netif pbuf stats tcp tcp_in tcp_ou
 LWIP_OBJECTS := $(LWIP_CORE:%=$(B)/lwip/%.o)
 STACK_OBJECTS := $(call objects,stack)
 
-LWIP_INCLUDE := -isystem $(LWIP_DIR)/src/include -isystem stack
+LWIP_INCLUDE := -isystem $(LWIP_DIR)/src/include -Istack
 STACK_FLAGS := -fvisibility=hidden $(LWIP_INCLUDE)
 
 # lwIP's own files: no warnings of ours, but our sanitizers.
@@ -23,6 +23,8 @@ $(LWIP_OBJECTS): $(B)/lwip/%.o: $(LWIP_STAMP)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_FLAGS) -w $(STACK_FLAGS) $(CPPFLAGS) $(CFLAGS) \
 		-c -o $@ $(LWIP_DIR)/src/core/$*.c
 $(STACK_OBJECTS): $(LWIP_STAMP)
+# The compiler does not list headers that system headers include.
+$(LWIP_OBJECTS) $(STACK_OBJECTS): stack/lwipopts.h stack/hooks.h stack/timerq.h stack/arch/cc.h
 $(STACK_OBJECTS): BASE_FLAGS += $(STACK_FLAGS)
 
 # Sanitizer runtimes live in the program that loads the library, so their symbols stay open.
@@ -33,3 +35,8 @@ $(STACK_SO): $(STACK_OBJECTS) $(LWIP_OBJECTS) stack/exports.map
 
 # Where the service looks for the library after its own folder.
 $(B)/service/stacklib.o: BASE_FLAGS += -DNETCON_LIBDIR='"$(LIBDIR)"'
+
+# What the stack alone costs.
+$(B)/bench/stack: $(B)/bench/stack.o $(B)/service/stacklib.o | $(STACK_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -ldl

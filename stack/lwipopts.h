@@ -17,12 +17,12 @@
 
 /* --- Memory: stack/heap.c. lwIP's own heap spends 90 % of the time in its first-fit search under
  * load (design D3, measured), so neither it nor its fixed pools are used. */
-#define MEM_LIBC_MALLOC 1
-#define MEMP_MEM_MALLOC 1
-#define mem_clib_malloc stk_heap_alloc
-#define mem_clib_calloc stk_heap_calloc
-#define mem_clib_free   stk_heap_free
-#define MEM_ALIGNMENT   8 /* pointers live in what is allocated */
+#define MEM_CUSTOM_ALLOCATOR 1
+#define MEMP_MEM_MALLOC      1
+#define MEM_CUSTOM_MALLOC    stk_heap_alloc
+#define MEM_CUSTOM_CALLOC    stk_heap_calloc
+#define MEM_CUSTOM_FREE      stk_heap_free
+#define MEM_ALIGNMENT        8 /* pointers live in what is allocated */
 
 /* --- Ethernet is ours: neighbours in neigh.c (decision S15), frames in netif.c. */
 #define LWIP_ARP                     0
