@@ -158,6 +158,14 @@ static int connect_state(int fd, const struct who *who, const struct sockaddr *s
 	return who->state == WHO_UNNAMED ? 1 : -EISCONN;
 }
 
+/* connect() reported the error: SO_ERROR must not do it again. The kernel's own is taken away. */
+static void error_reported(int fd)
+{
+	int error;
+	socklen_t length = sizeof error;
+	(void)sys(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &length);
+}
+
 int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, socklen_t length)
 {
 	struct rpc_connect m = { .h = { .op = RPC_CONNECT } };
@@ -183,7 +191,8 @@ int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, sockl
 		hint_set(fd, HINT_CONNECTED);
 	} else if (error == -EINPROGRESS) {
 		hint_set(fd, HINT_PENDING);
-	} else {
+	} else if (error != -EALREADY && error != -EINTR) {
+		error_reported(fd);
 		debug_failure("connect to", fd, -error, &m.addr);
 	}
 	return error;
