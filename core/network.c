@@ -22,7 +22,8 @@ struct network *network_new(uint64_t nwid, uint64_t self)
 	network->status = ZT_NETWORK_REQUESTING_CONFIGURATION;
 	network->config_ms = LIMIT_NEVER_MS;
 	network->requested_ms = LIMIT_NEVER_MS;
-	network->announced_ms = LIMIT_NEVER_MS;
+	network->announce_ms = LIMIT_NEVER_MS;
+	network->announce_repeats = NETWORK_ANNOUNCE_REPEATS;
 	network->verdict = NETWORK_DROPS;
 	members_init(&network->members, nwid);
 	return network;

@@ -18,6 +18,14 @@
 struct zt_node;
 struct packet_in;
 
+/* MULTICAST_LIKE has no reply, and one that is lost hides us for a minute: what is new is said
+ * three times within 7 s. */
+enum {
+	NETWORK_ANNOUNCE_REPEATS = 2,
+	NETWORK_ANNOUNCE_FIRST_MS = 1500,
+	NETWORK_ANNOUNCE_THEN_MS = 5000
+};
+
 /* What the network's rule table says of every frame alike. */
 enum network_verdict {
 	NETWORK_ACCEPTS,
@@ -32,7 +40,8 @@ struct network {
 	uint64_t config_serial; /* counts the configurations applied; 0 = none yet */
 	int64_t config_ms;      /* when the last one came from the controller; LIMIT_NEVER_MS */
 	int64_t requested_ms;
-	int64_t announced_ms; /* groups to controller, upstreams and specialists */
+	int64_t announce_ms;       /* groups to controller, upstreams and members: when next */
+	unsigned announce_repeats; /* sooner, because nobody acknowledges them */
 	enum network_verdict verdict;
 	bool has_warned; /* of an unsupported rule table */
 	struct deadline deadline;

@@ -111,6 +111,9 @@ void group_announce(struct zt_node *node, struct zt_now now, struct network *net
 {
 	if (network->config) { /* else the first configuration announces all */
 		announce(node, now, network, group, 1, false);
+		network->announce_repeats = NETWORK_ANNOUNCE_REPEATS - 1;
+		network->announce_ms = now.mono_ms + NETWORK_ANNOUNCE_FIRST_MS;
+		network_schedule(node, network);
 	}
 }
 

@@ -116,11 +116,22 @@ static int64_t request_due_ms(const struct network *network)
 void network_schedule(struct zt_node *node, struct network *network)
 {
 	int64_t due = request_due_ms(network);
-	int64_t announce = network->announced_ms + VL2_MULTICAST_ANNOUNCE_MS;
-	if (network->config && announce < due) {
-		due = announce;
+	if (network->config && network->announce_ms < due) {
+		due = network->announce_ms;
 	}
 	deadline_set(&node_vl2(node)->deadlines, &network->deadline, due);
+}
+
+static int64_t announce_pause_ms(const struct network *network)
+{
+	switch (network->announce_repeats) {
+	case 0:
+		return VL2_MULTICAST_ANNOUNCE_MS;
+	case 1:
+		return NETWORK_ANNOUNCE_THEN_MS;
+	default:
+		return NETWORK_ANNOUNCE_FIRST_MS;
+	}
 }
 
 static void network_tick(struct zt_node *node, struct zt_now now, struct network *network)
@@ -128,8 +139,9 @@ static void network_tick(struct zt_node *node, struct zt_now now, struct network
 	if (now.mono_ms >= request_due_ms(network)) {
 		config_ask(node, now, network);
 	}
-	if (network->config &&
-	    limit_gate(&network->announced_ms, now.mono_ms, VL2_MULTICAST_ANNOUNCE_MS)) {
+	if (network->config && now.mono_ms >= network->announce_ms) {
+		network->announce_ms = now.mono_ms + announce_pause_ms(network);
+		network->announce_repeats -= network->announce_repeats > 0;
 		groups_announce(node, now, network);
 		struct held_window window = network_window(network);
 		members_sweep(&network->members, now.mono_ms - MEMBER_FORGET_MS, &window);

@@ -173,8 +173,9 @@ static void store_remove(void *context, uint64_t nwid, uint64_t member)
 
 static void on_config_request(void *context, const struct zt_config_request *request)
 {
-	struct sim_node *node = context;
-	struct vnet *vnet = node->user;
+	const struct sim_node *node = context;
+	const struct vnet_member *self = node->user;
+	struct vnet *vnet = self->vnet;
 	vnet->requests++;
 	if (vnet->controller) {
 		controller_request(vnet->controller, vnet_now(vnet), request);
@@ -380,6 +381,36 @@ static void on_event(void *context, const struct zt_event *event)
 	}
 }
 
+static void on_store(void *context, enum zt_store kind, uint64_t id, const void *bytes,
+		     size_t length)
+{
+	struct sim_node *node = context;
+	struct vnet_member *m = node->user;
+	node->stored[kind]++;
+	if (kind != ZT_STORE_NETWORK || id != m->vnet->nwid) {
+		return;
+	}
+	free(m->cached);
+	m->cached = NULL;
+	m->cached_length = length;
+	if (bytes) {
+		m->cached = malloc(length);
+		BUG_ON(!m->cached);
+		memcpy(m->cached, bytes, length);
+	}
+}
+
+void vnet_restart(struct vnet_member *m)
+{
+	sim_node_stop(m->node);
+	m->ip = 0;
+	vnet_forget(m);
+	sim_node_start(m->node);
+	BUG_ON(zt_join(m->node->zt, sim_now(m->node), m->vnet->nwid, m->cached, m->cached_length) !=
+	       0);
+	sim_touch(m->node);
+}
+
 void vnet_join(struct vnet_member *m)
 {
 	BUG_ON(zt_join(m->node->zt, sim_now(m->node), m->vnet->nwid, NULL, 0) != 0);
@@ -471,6 +502,16 @@ bool vnet_ping(struct vnet_member *from, const struct vnet_member *to, int64_t l
  * -----------------------------------------------------------------------------------------------
  */
 
+static void member_init(struct vnet *vnet, struct vnet_member *m, struct sim_node *node)
+{
+	m->vnet = vnet;
+	m->node = node;
+	node->user = m;
+	node->callbacks.event = on_event;
+	node->callbacks.frames_in = on_frames_in;
+	node->callbacks.store = on_store;
+}
+
 struct vnet *vnet_new(size_t count, const char *settings)
 {
 	struct vnet *vnet = calloc(1, sizeof *vnet);
@@ -490,7 +531,7 @@ struct vnet *vnet_new(size_t count, const char *settings)
 		.context = vnet, .load = store_load, .put = store_put, .remove = store_remove
 	};
 	vnet->root = sim_node_new(vnet->sim, 0, "198.51.100.1", NULL);
-	vnet->root->user = vnet;
+	member_init(vnet, &vnet->self, vnet->root);
 	vnet->root->callbacks.config_request = on_config_request;
 	sim_planet(vnet->sim, &vnet->root, 1);
 	vnet_controller_start(vnet);
@@ -499,11 +540,7 @@ struct vnet *vnet_new(size_t count, const char *settings)
 		struct vnet_member *m = &vnet->members[vnet->member_count++];
 		char ip[32];
 		(void)snprintf(ip, sizeof ip, "192.0.%zu.2", i + 2);
-		m->vnet = vnet;
-		m->node = sim_node_new(vnet->sim, i + 1, ip, NULL);
-		m->node->user = m;
-		m->node->callbacks.event = on_event;
-		m->node->callbacks.frames_in = on_frames_in;
+		member_init(vnet, m, sim_node_new(vnet->sim, i + 1, ip, NULL));
 		sim_node_start(m->node);
 	}
 	return vnet;
@@ -517,5 +554,9 @@ void vnet_free(struct vnet *vnet)
 	sim_run(vnet->sim, 2); /* jobs under way are dropped */
 	json_decref(vnet->records);
 	sim_free(vnet->sim);
+	free(vnet->self.cached);
+	for (size_t i = 0; i < vnet->member_count; i++) {
+		free(vnet->members[i].cached);
+	}
 	free(vnet);
 }

@@ -29,6 +29,8 @@ struct vnet_member {
 	uint32_t last_answer; /* number of the query that it answers */
 	uint32_t next_query;
 	bool saw_forged; /* a frame that claims another's MAC or comes from nowhere */
+	uint8_t *cached; /* the configuration that the node stored, NULL = none or forgotten */
+	size_t cached_length;
 };
 
 struct vnet {
@@ -41,6 +43,7 @@ struct vnet {
 	uint64_t nwid;
 	int64_t tick_ms; /* when the next controller_tick is queued; INT64_MAX = not */
 	unsigned requests;
+	struct vnet_member self; /* the root itself may join, too */
 	struct vnet_member members[VNET_MEMBERS];
 	size_t member_count;
 };
@@ -56,6 +59,8 @@ void vnet_authorise(struct vnet *vnet, const struct vnet_member *member, bool is
 void vnet_network_set(struct vnet *vnet, const char *settings);
 
 void vnet_join(struct vnet_member *member);
+/* Boot the member's node again; it joins with what it had stored. */
+void vnet_restart(struct vnet_member *member);
 void vnet_leave(struct vnet_member *member);
 enum zt_network_status vnet_status(const struct vnet_member *member);
 /* All of the first `count` members have status OK and an address, within the limit. */

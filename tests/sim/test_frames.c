@@ -304,12 +304,67 @@ static void rules_with_matches_drop_everything_for_now(void **state)
 static void a_cached_configuration_is_used_at_once(void **state)
 {
 	(void)state;
-	struct vnet *v = started(1, private_network, NULL);
-	struct vnet_member *a = &v->members[0];
-	assert_true(vnet_all_ready(v, 1, 2000));
+	struct vnet *v = started(2, private_network, NULL);
+	struct vnet_member *a = &v->members[0], *b = &v->members[1];
+	assert_true(vnet_all_ready(v, 2, 2000));
+	assert_non_null(a->cached);
 	struct zt_network_view view;
 	assert_true(zt_network_find(a->node->zt, v->nwid, &view));
 	assert_int_equal(view.group_count, 2); /* broadcast and its address */
+	uint32_t ip = a->ip;
+	vnet_controller_stop(v);
+	vnet_restart(a);
+	assert_int_equal(vnet_status(a), ZT_NETWORK_OK);
+	assert_true(vnet_all_ready(v, 2, 0) || vnet_all_ready(v, 2, 1));
+	assert_int_equal(a->ip, ip);
+	/* Back in the world, the two still agree on who belongs here. The root has forgotten b and
+	 * its groups: it takes a minute each at most until b says HELLO (vl1 12.1) and LIKE (8.1)
+	 * again. */
+	vnet_controller_start(v);
+	assert_true(vnet_ping(a, b, 125000));
+	vnet_leave(a);
+	assert_null(a->cached);
+	vnet_free(v);
+}
+
+static void rubbish_in_the_cache_is_asked_for_anew(void **state)
+{
+	(void)state;
+	struct vnet *v = started(1, private_network, NULL);
+	struct vnet_member *a = &v->members[0];
+	assert_true(vnet_all_ready(v, 1, 2000));
+	memset(a->cached + 5, 'x', 30);
+	vnet_restart(a);
+	assert_int_equal(vnet_status(a), ZT_NETWORK_REQUESTING_CONFIGURATION);
+	assert_true(vnet_all_ready(v, 1, 6000));
+	vnet_free(v);
+}
+
+static void a_controller_may_be_a_member_of_its_own_network(void **state)
+{
+	(void)state;
+	struct vnet *v = started(2, private_network, NULL);
+	assert_true(vnet_all_ready(v, 2, 2000));
+	vnet_join(&v->self);
+	sim_run(v->sim, 100);
+	assert_int_equal(vnet_status(&v->self), ZT_NETWORK_ACCESS_DENIED);
+	sim_run(v->sim, 1000);
+	vnet_authorise(v, &v->self, true);
+	sim_run(v->sim, 6000);
+	assert_int_equal(vnet_status(&v->self), ZT_NETWORK_OK);
+	assert_true(v->self.ip != 0);
+	assert_true(vnet_ping(&v->members[0], &v->self, 3000));
+	assert_true(vnet_ping(&v->self, &v->members[1], 3000));
+	/* It learns of revocations like everybody. */
+	vnet_authorise(v, &v->members[0], false);
+	sim_run(v->sim, 1000);
+	unsigned queries = v->self.queries;
+	for (int i = 0; i < 3; i++) {
+		vnet_query(&v->members[0], &v->self);
+		sim_run(v->sim, 500);
+	}
+	assert_int_equal(v->self.queries, queries);
+	assert_false(v->self.saw_forged);
 	vnet_free(v);
 }
 
@@ -328,6 +383,8 @@ int main(void)
 		cmocka_unit_test(anybody_may_join_a_public_network),
 		cmocka_unit_test(rules_with_matches_drop_everything_for_now),
 		cmocka_unit_test(a_cached_configuration_is_used_at_once),
+		cmocka_unit_test(rubbish_in_the_cache_is_asked_for_anew),
+		cmocka_unit_test(a_controller_may_be_a_member_of_its_own_network),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
