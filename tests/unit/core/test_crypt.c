@@ -7,6 +7,7 @@
 #include "core/zt.h"
 #include "tests/lib/check.h"
 
+#include <openssl/crypto.h>
 #include <sodium.h>
 
 enum { LENGTH = 100 };
@@ -164,6 +165,51 @@ static void hello_tail_is_an_involution(void **state)
 	crypt_key_free(key);
 }
 
+/* libcrypto's allocations, counted. */
+static size_t allocations;
+
+static void *counted_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	allocations++;
+	return malloc(size);
+}
+
+static void *counted_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	allocations++;
+	return realloc(old, size);
+}
+
+static void counted_free(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(memory);
+}
+
+static void packets_allocate_nothing(void **state)
+{
+	(void)state;
+	struct crypt_key *key = crypt_key_new(key48);
+	uint8_t plain[LENGTH], wire[LENGTH];
+	assert_non_null(key);
+	assert_true(allocations > 0); /* the counting works */
+	packet_make(plain, LENGTH);
+	allocations = 0;
+	zt_mem_fail_after(0); /* nor by our own hand */
+	for (size_t i = 0; i < 10 * sizeof ciphers; i++) {
+		assert_int_equal(crypt_seal(key, ciphers[i % 3], wire, plain, LENGTH), 0);
+		assert_int_equal(crypt_open(key, wire, LENGTH), 0);
+	}
+	zt_mem_fail_after(-1);
+	assert_int_equal(allocations, 0);
+	crypt_key_free(key);
+}
+
 static void key_needs_memory(void **state)
 {
 	(void)state;
@@ -181,12 +227,17 @@ static void key_needs_memory(void **state)
 
 int main(void)
 {
+	/* Before libcrypto's first use, or it refuses. */
+	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1) {
+		return 1;
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha384_known_answers),
 		cmocka_unit_test(seal_open_every_length),
 		cmocka_unit_test(tampering_is_refused),
 		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(hello_tail_is_an_involution),
+		cmocka_unit_test(packets_allocate_nothing),
 		cmocka_unit_test(key_needs_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
