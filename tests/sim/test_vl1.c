@@ -475,6 +475,13 @@ static void hops_are_limited_and_leaves_do_not_relay(void **state)
 		assert_int_equal(relayed, hops < RELAY_MAX_HOPS);
 	}
 	assert_int_equal(zt_counter(c.root->zt, ZT_COUNT_DROP_HOPS), 5);
+	/* B refuses what claims to be its own, and relays for nobody. */
+	assert_int_equal(provoke(c.b, &from, packet, sizeof packet), 0);
+	assert_int_equal(zt_counter(c.b->zt, ZT_COUNT_DROP_SELF), 1);
+	const struct packet_header other = { .id = 2,
+					     .dest = c.root->address,
+					     .source = 0x1234567890 };
+	packet_header_write(packet, &other);
 	assert_int_equal(provoke(c.b, &from, packet, sizeof packet), 0);
 	assert_int_equal(zt_counter(c.b->zt, ZT_COUNT_DROP_RELAY), 1);
 	cast_free(&c);
