@@ -7,7 +7,6 @@
 #include "intercept/intercept.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -54,11 +53,7 @@ static struct asked ask_first(name_call *call, int fd, struct sockaddr *sa, sock
 	if (out.result < 0 || !is_sane || !maybe_ours(*length) || !ident_who(fd, who)) {
 		return out;
 	}
-	size_t written = *length < room ? *length : room;
-	if (written > sizeof(struct sockaddr_in)) {
-		memset((char *)sa + sizeof(struct sockaddr_in), 0,
-		       written - sizeof(struct sockaddr_in));
-	}
+	memset(sa, 0, *length < room ? *length : room);
 	*length = room;
 	out.is_ours = true;
 	return out;

@@ -73,14 +73,20 @@ static uint64_t cookie_of(int fd)
 	return cookie;
 }
 
+/* A free record, else that of an old short cut: of those it is never told when they end. */
 static struct sock *sock_new(void)
 {
-	for (size_t i = 0; i < MAX_SOCKS; i++) {
-		if (!socks[i].is_used) {
-			socks[i] =
-			    (struct sock){ .is_used = true, .id = ++next_id, .b = -1, .reply = -1 };
-			socks[i].local.family = AF_INET;
-			return &socks[i];
+	static size_t next;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < MAX_SOCKS; i++) {
+			struct sock *s = &socks[next++ % MAX_SOCKS];
+			if (!s->is_used || (pass && s->state == CONNECTED && s->b < 0)) {
+				*s = (struct sock){
+					.is_used = true, .id = ++next_id, .b = -1, .reply = -1
+				};
+				s->local.family = AF_INET;
+				return s;
+			}
 		}
 	}
 	return NULL;
@@ -264,6 +270,9 @@ static void short_cut(struct sock *s, struct sock *listener)
 				     .local = ident.local,
 				     .remote = ident.remote };
 	struct sock *acceptor = sock_new();
+	if (!acceptor) {
+		abort();
+	}
 	name_bind(s->b, &ident);
 	drain(s->b, 0);
 	(void)fcntl(s->b, F_SETFL, 0);

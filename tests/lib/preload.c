@@ -102,7 +102,7 @@ static void child(const char *name, const struct preload_options *options, int o
 	}
 	self[n] = '\0';
 	sanitizer_path(sanitizer, sizeof sanitizer);
-	(void)snprintf(preload, sizeof preload, "%s%s", sanitizer, library);
+	(void)snprintf(preload, sizeof preload, "%s%s", sanitizer, options->without ? "" : library);
 	(void)snprintf(words, sizeof words, "%s", options->runner ? options->runner : "");
 	for (char *w = strtok_r(words, " ", &save); w && argc < MAX_WORDS;
 	     w = strtok_r(NULL, " ", &save)) {

@@ -26,6 +26,7 @@ struct preload_options {
 	const char *debug;   /* ZT_NC_DEBUG */
 	const char *runner;  /* e.g. "strace -f -o FILE": words put before the program */
 	int timeout_s;       /* 0 = 20 */
+	bool without;        /* without the library altogether */
 };
 
 struct preload_result {
