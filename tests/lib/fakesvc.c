@@ -46,6 +46,7 @@ static struct sock socks[MAX_SOCKS];
 static int clients[MAX_CLIENTS];
 static size_t client_count;
 static int listen_fd, command_fd;
+static char socket_path[96];
 static struct fakesvc_shared *shared;
 static uint64_t next_id;
 static unsigned next_port = FIRST_PORT;
@@ -521,6 +522,35 @@ static void decide(int error)
 	}
 }
 
+static int listen_at(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	(void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+	(void)unlink(path);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
+	    listen(fd, 64) == 0) {
+		return fd;
+	}
+	return -1;
+}
+
+/* As if it had been killed and started again: nothing is known, the socket is a new one. */
+static void forget_all(void)
+{
+	for (size_t i = 0; i < MAX_SOCKS; i++) {
+		if (socks[i].is_used && socks[i].b >= 0) {
+			(void)close(socks[i].b);
+		}
+		socks[i].is_used = false;
+	}
+	for (; client_count > 0; client_count--) {
+		(void)close(clients[client_count - 1]);
+	}
+	(void)close(listen_fd);
+	listen_fd = listen_at(socket_path);
+}
+
 static void commands_run(void)
 {
 	char text[512];
@@ -537,6 +567,8 @@ static void commands_run(void)
 		} else if (strncmp(line, "fault ", 6) == 0) {
 			fault_kind = (int)strtol(end, &end, 10);
 			fault_op = (int)strtol(end, NULL, 10);
+		} else if (strcmp(line, "restart") == 0) {
+			forget_all();
 		}
 	}
 }
@@ -624,7 +656,7 @@ static void loop(void)
 			continue;
 		}
 		for (size_t i = 0; i < watched; i++) {
-			if (p[first + i].revents & POLLHUP) {
+			if ((p[first + i].revents & POLLHUP) && of[i]->b == p[first + i].fd) {
 				hang_up(of[i]);
 			}
 		}
@@ -632,12 +664,14 @@ static void loop(void)
 			commands_run();
 		}
 		for (size_t i = polled; i-- > 0;) {
-			if (p[2 + i].revents && !client_step(clients[i])) {
-				(void)close(clients[i]);
-				clients[i] = clients[--client_count];
+			if (i < client_count && p[2 + i].revents && !client_step(clients[i])) {
+				if (i < client_count) {
+					(void)close(clients[i]);
+					clients[i] = clients[--client_count];
+				}
 			}
 		}
-		if (p[0].revents && client_count < MAX_CLIENTS) {
+		if (p[0].revents && p[0].fd == listen_fd && client_count < MAX_CLIENTS) {
 			int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 			if (fd >= 0) {
 				clients[client_count++] = fd;
@@ -651,14 +685,10 @@ static void loop(void)
 
 static int run(struct fakesvc *svc)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	(void)snprintf(name.sun_path, sizeof name.sun_path, "%s/sock", svc->dir);
-	(void)unlink(name.sun_path);
-	listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	(void)snprintf(socket_path, sizeof socket_path, "%s/sock", svc->dir);
+	listen_fd = listen_at(socket_path);
 	command_fd = open(svc->command, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (listen_fd < 0 || command_fd < 0 ||
-	    bind(listen_fd, (struct sockaddr *)&name, sizeof name) != 0 ||
-	    listen(listen_fd, 64) != 0) {
+	if (listen_fd < 0 || command_fd < 0) {
 		return -1;
 	}
 	shared = svc->shared;

@@ -11,6 +11,7 @@
  * Commands are lines written to `command` (a FIFO; fakesvc_command): they act before any message
  * that is sent after them. decide ERRNO      end all pending attempts: 0 connects them, else fails
  * them fault KIND OP     the next request OP (rpc_op) meets enum fakesvc_fault KIND
+ *   restart           forget everything, as after kill -9 and a new start
  */
 #ifndef TESTS_LIB_FAKESVC_H
 #define TESTS_LIB_FAKESVC_H
