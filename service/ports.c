@@ -403,7 +403,8 @@ struct port_entry *ports_lookup(const struct ports *ports, const struct port_tup
 	const struct port_bucket *b = bucket_find(ports, tuple->local_port);
 	int best = 0;
 	uint64_t count = 0;
-	for (const struct port_entry *e = b ? b->listeners : NULL; e; e = e->next) {
+	struct port_entry *found = b ? b->listeners : NULL;
+	for (const struct port_entry *e = found; e; e = e->next) {
 		int score = listener_score(e, tuple);
 		if (score > best) {
 			best = score;
@@ -411,16 +412,13 @@ struct port_entry *ports_lookup(const struct ports *ports, const struct port_tup
 		}
 		count += score == best && score > 0;
 	}
-	if (count == 0) {
-		return NULL;
-	}
 	uint64_t chosen = count > 1 ? tuple_hash(ports, tuple) % count : 0;
-	struct port_entry *e = b->listeners;
-	for (;; e = e->next) {
-		if (listener_score(e, tuple) == best && chosen-- == 0) {
-			return e;
+	for (; found && count > 0; found = found->next) {
+		if (listener_score(found, tuple) == best && chosen-- == 0) {
+			return found;
 		}
 	}
+	return NULL;
 }
 
 unsigned ports_stack_users(struct port_entry *entry, int change)

@@ -341,8 +341,9 @@ void vhost_on_client(struct watch *w, uint32_t events)
 
 void rpcd_close(struct vhost *vhost)
 {
-	while (vhost->clients) {
-		client_free(vhost->clients);
+	for (struct rpc_client *c = vhost->clients, *next = NULL; c; c = next) {
+		next = c->next;
+		client_free(c);
 	}
 	if (vhost->listen.fd >= 0) {
 		loop_remove(vhost->net->service->loop, &vhost->listen);

@@ -133,15 +133,28 @@ static void on_listen(struct request *q)
 	answer_address(q, vsock_listen(q->s, m.backlog), &q->s->local);
 }
 
+/* Only a reply end is kept while a connection is made. If a program's own A were kept instead, its
+ * B would never see HUP. */
+static bool is_reply_end(int fd)
+{
+	int type = 0;
+	socklen_t length = sizeof type;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET;
+}
+
 static void on_connect(struct request *q)
 {
 	struct rpc_connect m;
 	memcpy(&m, q->bytes, sizeof m);
+	if ((q->h.flags & RPC_WAIT) != 0 && !is_reply_end(q->reply)) {
+		answer_error(q, EINVAL);
+		return;
+	}
 	struct vsock_connect c = {
 		.address = &m.addr,
 		.a = q->a,
 		.prefill = m.prefill,
-		.is_waiting = (q->h.flags & RPC_WAIT) != 0 && q->reply >= 0,
+		.is_waiting = (q->h.flags & RPC_WAIT) != 0,
 		.reply_fd = q->reply,
 		.seq = q->h.seq,
 	};

@@ -93,7 +93,7 @@ void vsock_ready(struct vsock *s)
 static int table_grow(struct vhost *vhost)
 {
 	size_t size = vhost->table_size ? vhost->table_size * 2 : 64;
-	struct vsock **table = calloc(size, sizeof *table);
+	struct vsock **table = calloc(size, sizeof(void *));
 	if (!table) {
 		return -ENOMEM;
 	}
@@ -256,7 +256,7 @@ void vsock_timer_set(struct vsock *s, int64_t at_ms)
 	vsock_timer_clear(s);
 	if (vhost->timer_count == vhost->timer_capacity) {
 		size_t capacity = vhost->timer_capacity ? vhost->timer_capacity * 2 : 32;
-		struct vsock **timers = reallocarray(vhost->timers, capacity, sizeof *timers);
+		struct vsock **timers = reallocarray(vhost->timers, capacity, sizeof(void *));
 		if (!timers) {
 			return;
 		}

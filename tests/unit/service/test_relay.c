@@ -437,7 +437,7 @@ static void test_pawn_never_starves(void **state)
 	(void)state;
 	struct rig r;
 	rig_open(&r, true);
-	r.net.stack->default_room = 64 * MEBIBYTE;
+	r.net.stack->default_room = (size_t)64 * MEBIBYTE;
 	struct stack_tcp *tcp = NULL;
 	int a = rig_connected(&r, &tcp);
 	uint8_t *bytes = pattern_new(256 << 10);

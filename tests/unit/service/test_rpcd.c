@@ -77,9 +77,9 @@ static void test_malformed_closes_only_its_connection(void **state)
 	int a = rig_socket(&r);
 	static const struct {
 		uint32_t length; /* what the header says */
-		size_t sent;
+		uint32_t sent;
 		uint16_t op, flags;
-		size_t fd_count;
+		uint32_t fd_count;
 	} cases[] = {
 		{ 16, 3, RPC_PING, 0, 0 },               /* no header */
 		{ 17, 16, RPC_PING, 0, 0 },              /* wrong length */
@@ -480,6 +480,31 @@ static void test_client_that_does_not_read(void **state)
 	rig_close(&r);
 }
 
+/* Found by fuzz_rpcd: a program that passes its own socket as the reply end of a waiting connect
+ * would have kept itself alive. */
+static void test_own_socket_as_reply_end(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, true);
+	int a = rig_socket(&r);
+	struct rpc_connect m = {
+		.h = { .length = sizeof m,
+		       .op = RPC_CONNECT,
+		       .flags = RPC_WAIT | RPC_HAVE_FD | RPC_HAVE_REPLY },
+		.addr = rig_address("10.0.0.2", 80),
+	};
+	int fds[2] = { a, a };
+	assert_int_equal(rpc_send(r.control, &m, sizeof m, fds, 2, 0), 0);
+	rig_settle(&r);
+	(void)close(a);
+	rig_settle(&r);
+	struct vhost_stats stats;
+	vhost_stats(r.net.vhost, &stats);
+	assert_int_equal(stats.sockets, 0);
+	rig_close(&r);
+}
+
 static void test_long_path(void **state)
 {
 	(void)state;
@@ -517,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_ioctl_outq),
 		cmocka_unit_test(test_replacement_takes_the_options),
 		cmocka_unit_test(test_client_that_does_not_read),
+		cmocka_unit_test(test_own_socket_as_reply_end),
 		cmocka_unit_test(test_long_path),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

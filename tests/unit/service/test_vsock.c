@@ -332,7 +332,7 @@ static void test_backlog(void **state)
 	int a = rig_listener(&r, "0.0.0.0", 80, BACKLOG);
 	struct stack_ip to = rig_ip("10.0.0.1", 80);
 	unsigned admitted = 0;
-	for (uint16_t i = 0; i < BACKLOG + 50; i++) {
+	for (int i = 0; i < BACKLOG + 50; i++) {
 		struct stack_ip from = rig_ip("10.0.0.2", (uint16_t)(1000 + i));
 		admitted += fakestack_incoming(r.net.stack, &to, &from, NULL) != NULL;
 		rig_settle(&r);
