@@ -71,8 +71,8 @@ json_t *controller_network_delete(struct controller *c, struct zt_now now, uint6
 	}
 	json_t *record = json_incref(n->record);
 	revoke_network(c, n);
+	network_unstore(c, n);
 	network_drop(c, n);
-	c->store->remove(c->store->context, nwid, 0);
 	return record;
 }
 

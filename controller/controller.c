@@ -24,6 +24,7 @@ int controller_new(const struct controller_config *config, struct zt_now now,
 	c->context = config->context;
 	c->now = now;
 	link_head_init(&c->unsaved);
+	link_head_init(&c->removals);
 	link_head_init(&c->queue);
 	link_head_init(&c->revocations);
 	link_head_init(&c->broadcasts);

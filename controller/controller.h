@@ -26,7 +26,8 @@ struct controller_store {
 		     void *each_context);
 	/* Replace a record on disk (asynchronously is fine). Borrowed. */
 	void (*put)(void *context, uint64_t nwid, uint64_t member, const json_t *record);
-	/* Remove a record; member 0 removes the network and all its members. */
+	/* Remove a record. A network's own goes first, its members' follow a bounded number per
+	 * turn. */
 	void (*remove)(void *context, uint64_t nwid, uint64_t member);
 };
 

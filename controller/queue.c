@@ -191,7 +191,8 @@ void queue_run(struct controller *c)
 {
 	run_broadcasts(c);
 	run_jobs(c);
-	if (!link_is_empty(&c->unsaved) && c->now.mono_ms >= c->save_at_ms) {
+	if (!link_is_empty(&c->removals) ||
+	    (!link_is_empty(&c->unsaved) && c->now.mono_ms >= c->save_at_ms)) {
 		records_save(c, TURN_SAVES);
 	}
 }
@@ -207,7 +208,7 @@ int64_t queue_deadline(const struct controller *c)
 	if (!link_is_empty(&c->unsaved)) {
 		deadline = c->save_at_ms;
 	}
-	if (!link_is_empty(&c->broadcasts)) {
+	if (!link_is_empty(&c->broadcasts) || !link_is_empty(&c->removals)) {
 		return c->now.mono_ms;
 	}
 	if (c->refused_job) {

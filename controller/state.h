@@ -61,6 +61,14 @@ struct unsaved {
 	uint64_t nwid, member; /* member 0 = the network's own record */
 };
 
+/* Members of a removed network whose records the store still has. */
+struct removal {
+	struct link link;
+	uint64_t nwid;
+	size_t count; /* of members left */
+	uint64_t members[];
+};
+
 struct ctl_network {
 	struct unsaved unsaved;
 	uint64_t nwid;
@@ -100,8 +108,9 @@ struct controller {
 		int64_t at_ms;
 	} recent[RECENT_SLOTS];
 
-	struct link unsaved; /* struct unsaved */
-	int64_t save_at_ms;  /* when not empty */
+	struct link unsaved;  /* struct unsaved */
+	struct link removals; /* struct removal: members of removed networks, before any save */
+	int64_t save_at_ms;   /* when not empty */
 
 	struct link queue;                  /* struct ctl_member: configurations to build */
 	struct link revocations;            /* struct revocation_batch: to be signed */
@@ -120,6 +129,9 @@ struct ctl_member *member_find(const struct ctl_network *n, uint64_t address);
 struct ctl_network *network_make(struct controller *c, uint64_t nwid);
 struct ctl_member *member_make(struct controller *c, struct ctl_network *n, uint64_t address);
 void network_drop(struct controller *c, struct ctl_network *n);
+/* Have the store forget the network and its members, a bounded number per turn. Before
+ * network_drop. */
+void network_unstore(struct controller *c, const struct ctl_network *n);
 void member_drop(struct controller *c, struct ctl_member *m);
 
 /* Make `record` (reference taken) the held one, unless nothing but the revision differs: count the
@@ -129,7 +141,7 @@ void network_commit(struct controller *c, struct ctl_network *n, json_t *record)
 void member_commit(struct controller *c, struct ctl_member *m, json_t *record, bool by_request);
 
 void records_load(struct controller *c);
-/* Hand at most `max` unsaved records to the store. */
+/* Tell the store of at most `max` removed and unsaved records. */
 void records_save(struct controller *c, size_t max);
 void records_free(struct controller *c);
 

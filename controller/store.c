@@ -250,8 +250,42 @@ void records_load(struct controller *c)
 	c->store->load(c->store->context, load_one, c);
 }
 
+/* Before anything is saved: a network made again under the same id must not lose its new members.
+ */
+static size_t remove_some(struct controller *c, size_t max)
+{
+	while (max > 0 && !link_is_empty(&c->removals)) {
+		struct removal *r = LINK_OWNER(c->removals.next, struct removal, link);
+		for (; max > 0 && r->count > 0; max--) {
+			c->store->remove(c->store->context, r->nwid, r->members[--r->count]);
+		}
+		if (r->count == 0) {
+			link_remove(&r->link);
+			free(r);
+		}
+	}
+	return max;
+}
+
+void network_unstore(struct controller *c, const struct ctl_network *n)
+{
+	c->store->remove(c->store->context, n->nwid, 0);
+	size_t bytes = sizeof(struct removal) + n->members.count * sizeof(uint64_t);
+	struct removal *r = malloc(bytes);
+	if (!r) {
+		return; /* members without their network are ignored when loaded */
+	}
+	*r = (struct removal){ .nwid = n->nwid };
+	const struct ctl_member *m;
+	for (size_t cursor = 0; (m = table_next(&n->members, &cursor)) != NULL;) {
+		r->members[r->count++] = m->address;
+	}
+	link_append(&c->removals, &r->link);
+}
+
 void records_save(struct controller *c, size_t max)
 {
+	max = remove_some(c, max);
 	for (; max > 0 && !link_is_empty(&c->unsaved); max--) {
 		struct unsaved *u = LINK_OWNER(c->unsaved.next, struct unsaved, link);
 		const struct ctl_network *n = network_find(c, u->nwid);
