@@ -15,7 +15,7 @@ int deadlines_reserve(struct deadlines *all)
 {
 	if (all->reserved == all->capacity) {
 		size_t capacity = all->capacity ? all->capacity * 2 : 16;
-		void *heap = zt_realloc(all->heap, capacity * sizeof all->heap[0]);
+		void *heap = zt_realloc(all->heap, capacity * sizeof(struct deadline *));
 		if (!heap) {
 			return ZT_E_NO_MEMORY;
 		}

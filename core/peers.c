@@ -77,7 +77,7 @@ static int sorted_reserve(struct peers *peers)
 		return 0;
 	}
 	size_t capacity = peers->sorted_capacity ? peers->sorted_capacity * 2 : FIRST_BUCKETS;
-	void *sorted = zt_realloc(peers->sorted, capacity * sizeof peers->sorted[0]);
+	void *sorted = zt_realloc(peers->sorted, capacity * sizeof(struct peer *));
 	if (!sorted) {
 		return ZT_E_NO_MEMORY;
 	}
@@ -94,7 +94,7 @@ int peers_insert(struct peers *peers, struct peer *peer)
 	}
 	size_t place = sorted_place(peers, peer->identity.address);
 	memmove(&peers->sorted[place + 1], &peers->sorted[place],
-		(peers->count - place) * sizeof peers->sorted[0]);
+		(peers->count - place) * sizeof(struct peer *));
 	peers->sorted[place] = peer;
 	struct peer **bucket = bucket_of(peers, peer->identity.address);
 	peer->next = *bucket;
@@ -113,7 +113,7 @@ void peers_remove(struct peers *peers, struct peer *peer)
 	*p = peer->next;
 	peers->count--;
 	memmove(&peers->sorted[place], &peers->sorted[place + 1],
-		(peers->count - place) * sizeof peers->sorted[0]);
+		(peers->count - place) * sizeof(struct peer *));
 }
 
 struct peer *peers_at(const struct peers *peers, size_t index)

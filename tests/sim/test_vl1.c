@@ -51,7 +51,9 @@ static bool both_direct(void *context)
 /* Something from `from` to `to` that gets an answer. */
 static void say(struct sim_node *from, const struct sim_node *to, const void *bytes, size_t length)
 {
-	const struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length };
+	uint8_t copy[PACKET_PAYLOAD_MAX_BYTES];
+	const struct iovec iov = { .iov_base = copy, .iov_len = length };
+	memcpy(copy, bytes, length);
 	const struct tx_packet packet = {
 		.dest = to->address,
 		.iov = &iov,
@@ -532,12 +534,12 @@ static void a_crowd_behind_one_24_gets_in_one_by_one(void **state)
 	enum { LEAVES = 100 };
 	struct crowd crowd = crowd_new(LEAVES, "203.0.113.", "198.51.100.1");
 	int64_t start_ms = crowd.sim->now_ms;
-	assert_true(sim_until(crowd.sim, all_online, &crowd, 2 * LEAVES * GATE_IDENTITY_MS));
+	assert_true(sim_until(crowd.sim, all_online, &crowd, 2LL * LEAVES * GATE_IDENTITY_MS));
 	int64_t took_ms = crowd.sim->now_ms - start_ms;
 	print_message("%d nodes of one /24 online after %lld s\n", LEAVES,
 		      (long long)took_ms / 1000);
 	assert_int_equal(crowd.sim->jobs, LEAVES); /* each identity is hashed once */
-	assert_true(took_ms >= (LEAVES - 1) * GATE_IDENTITY_MS);
+	assert_true(took_ms >= (LEAVES - 1LL) * GATE_IDENTITY_MS);
 	sim_free(crowd.sim);
 }
 
