@@ -42,7 +42,7 @@ static uint8_t scratch[RELAY_SCRATCH_BYTES + 1];
 static void relay_done(struct vsock *s, bool is_active_close)
 {
 	if (is_active_close) {
-		ports_release_time_wait(s->vhost->ports, &s->port, s->vhost->now_ms);
+		ports_release_time_wait(s->vhost->ports, &s->port, vhost_now(s->vhost));
 	}
 	vsock_free(s);
 }
@@ -250,7 +250,7 @@ static void relay_stack_end(struct vsock *s)
 	s->is_stale = true;
 	vsock_close_b(s);
 	ports_release(s->vhost->ports, &s->port);
-	vsock_timer_set(s, s->vhost->now_ms + VSOCK_FAILED_MS);
+	vsock_timer_set(s, vhost_now(s->vhost) + VSOCK_FAILED_MS);
 }
 
 static bool has_unread_received(struct vsock *s)

@@ -241,7 +241,7 @@ static void client_accept(struct vhost *vhost, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
 	    peer_allowed(vhost->net->service, fd, &peer)) {
 		error = -client_new(vhost, fd, peer.uid);
-	} else if (log_limited(&limit, vhost->now_ms, 1000)) {
+	} else if (log_limited(&limit, vhost_now(vhost), 1000)) {
 		log_warn("rpcd",
 			 "a program was refused: add it to settings.netcon.allow in local.conf, or "
 			 "its user to the group of the home directory: uid=%u pid=%d path=%s",
@@ -264,11 +264,11 @@ void vhost_on_listen(struct watch *w)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
-			vhost->listen_retry_ms = vhost->now_ms + LISTEN_RETRY_MS;
+			vhost->listen_retry_ms = vhost_now(vhost) + LISTEN_RETRY_MS;
 			return;
 		}
 	}
-	vhost->listen_retry_ms = vhost->now_ms; /* the edge is used up, more may wait: next turn */
+	vhost->listen_retry_ms = INT64_MIN; /* the edge is used up, more may wait: next turn */
 }
 
 /* ---- messages ---- */

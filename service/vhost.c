@@ -47,7 +47,7 @@ int vhost_fd_take(struct vhost *vhost, uid_t uid)
 		service->fd_used++;
 		return 0;
 	}
-	if (log_limited(&limit, vhost->now_ms, 10000)) {
+	if (log_limited(&limit, vhost_now(vhost), 10000)) {
 		log_warn("vsock",
 			 "no descriptor left for a socket uid=%u used=%u capacity=%u; "
 			 "raise `ulimit -n` of the service",
@@ -89,7 +89,6 @@ int vhost_open(struct net *net, const char *path, struct vhost **out)
 	}
 	vhost->net = net;
 	vhost->listen = (struct watch){ .fd = -1, .kind = WATCH_RPC_LISTEN };
-	vhost->now_ms = loop_now(net->service->loop).mono_ms;
 	vhost->accept_retry_ms = vhost->listen_retry_ms = INT64_MAX;
 	(void)vsock_kernel();
 	vhost->ports = ports_new(key);
@@ -162,9 +161,9 @@ void vhost_on_vsock(struct watch *w, uint32_t events)
 	vsock_ready(s);
 }
 
-static void timers_run(struct vhost *vhost)
+static void timers_run(struct vhost *vhost, int64_t now_ms)
 {
-	while (vhost->timer_count > 0 && vhost->timers[0]->timer_ms <= vhost->now_ms) {
+	while (vhost->timer_count > 0 && vhost->timers[0]->timer_ms <= now_ms) {
 		struct vsock *s = vhost->timers[0];
 		vsock_timer_clear(s);
 		if (s->state != VSOCK_CONNECTING) {
@@ -195,9 +194,8 @@ static void accept_retry(struct vhost *vhost)
 
 void vhost_advance(struct vhost *vhost, int64_t now_ms)
 {
-	vhost->now_ms = now_ms;
 	ports_advance(vhost->ports, now_ms);
-	timers_run(vhost);
+	timers_run(vhost, now_ms);
 	if (vhost->accept_retry_ms <= now_ms) {
 		accept_retry(vhost);
 	}
@@ -216,7 +214,7 @@ void vhost_advance(struct vhost *vhost, int64_t now_ms)
 int64_t vhost_deadline(const struct vhost *vhost)
 {
 	if (vhost->ready.first) {
-		return vhost->now_ms;
+		return INT64_MIN; /* at once */
 	}
 	int64_t at = ports_deadline(vhost->ports);
 	if (vhost->timer_count > 0 && vhost->timers[0]->timer_ms < at) {

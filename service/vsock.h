@@ -27,6 +27,7 @@
 
 #include "rpc/rpc.h"
 #include "service/ports.h"
+#include "service/service.h"
 #include "service/sockopt.h"
 #include "service/vaddr.h"
 #include "service/vhost.h"
@@ -139,7 +140,6 @@ struct vhost {
 	struct ports *ports;
 	struct vsock **timers; /* min-heap by timer_ms */
 	size_t timer_count, timer_capacity;
-	int64_t now_ms;
 	int64_t accept_retry_ms; /* INT64_MAX = nothing to retry */
 	int64_t listen_retry_ms; /* the same for accepting library connections */
 	bool is_closing;
@@ -201,6 +201,12 @@ static inline const struct stack_ops *vsock_ops(const struct vsock *s)
 	return s->vhost->net->ops;
 }
 struct sockopt_target vsock_option_target(struct vsock *s);
+/* The time of this turn. Asked of the loop, not kept: an idle virtual host is not called for hours.
+ */
+static inline int64_t vhost_now(const struct vhost *vhost)
+{
+	return loop_now(vhost->net->service->loop).mono_ms;
+}
 /* Any, loopback or one of our own addresses. */
 bool vhost_is_local(const struct vhost *vhost, const struct rpc_addr *address);
 

@@ -254,7 +254,7 @@ static void connect_pending(struct vsock *s, const struct vsock_connect *r)
 		s->reply_fd = r->reply_fd;
 		s->reply_seq = r->seq;
 	}
-	vsock_timer_set(s, s->vhost->now_ms + sockopt_connect_timeout_ms(&s->opts));
+	vsock_timer_set(s, vhost_now(s->vhost) + sockopt_connect_timeout_ms(&s->opts));
 }
 
 int vsock_connect(struct vsock *s, const struct vsock_connect *r)
@@ -344,7 +344,7 @@ void vsock_failed(struct vsock *s, int error)
 	vsock_move(s, VSOCK_FAILED);
 	vsock_close_b(s);
 	ports_release(s->vhost->ports, &s->port);
-	vsock_timer_set(s, s->vhost->now_ms + VSOCK_FAILED_MS);
+	vsock_timer_set(s, vhost_now(s->vhost) + VSOCK_FAILED_MS);
 }
 
 int vsock_detach(struct vsock *s, int a)

@@ -276,8 +276,8 @@ static void accept_rest(struct vsock *listener, int error)
 	if (error == -EAGAIN || error == -EPIPE || error == -ECONNRESET) {
 		return; /* full: EPOLLOUT follows; gone: EPOLLHUP follows */
 	}
-	vhost->accept_retry_ms = vhost->now_ms + VSOCK_ACCEPT_RETRY_MS;
-	if (error != -ENOBUFS && log_limited(&limit, vhost->now_ms, 10000)) {
+	vhost->accept_retry_ms = vhost_now(vhost) + VSOCK_ACCEPT_RETRY_MS;
+	if (error != -ENOBUFS && log_limited(&limit, vhost_now(vhost), 10000)) {
 		errno = -error;
 		log_warn_errno("vsock", "connections wait for descriptors; raise `ulimit -n`");
 	}

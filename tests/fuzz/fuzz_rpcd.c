@@ -126,7 +126,7 @@ static size_t message(const uint8_t *data, size_t size)
 		return size;
 	}
 	uint8_t bytes[RPC_MAX_BYTES] __attribute__((aligned(8))) = { 0 };
-	size_t length = data[3] * 2U;
+	size_t length = (size_t)data[3] * 2;
 	length = length < size - HEADER ? length : size - HEADER;
 	memcpy(bytes, data + HEADER, length);
 	struct rpc_header *h = (void *)bytes;

@@ -123,7 +123,9 @@ static int rig_turn(struct rig *r)
 			rig_dispatch(w, events[i].events);
 		}
 	}
-	vhost_advance(r->net.vhost, r->loop.now.mono_ms);
+	if (vhost_deadline(r->net.vhost) <= r->loop.now.mono_ms) { /* not called without need */
+		vhost_advance(r->net.vhost, r->loop.now.mono_ms);
+	}
 	return count;
 }
 
