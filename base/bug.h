@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 __attribute__((noreturn, cold, unused)) static void bug_abort(const char *what, const char *file,
-							       int line)
+							      int line)
 {
 	(void)fprintf(stderr, "netcon: internal error: %s at %s:%d\n", what, file, line);
 	abort();

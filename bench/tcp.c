@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* An ordinary TCP program for the benches: run bare it measures the kernel, under the interceptor us.
+/* An ordinary TCP program for the benches: run bare it measures the kernel, under the interceptor
+ * us.
  *
- *   tcp serve PORT                  accept for ever; 'S' = count bytes until EOF and reply the count,
- *                                   'P' = echo 64-byte messages
- *   tcp stream HOST PORT MIB        send MIB mebibytes in 128 KiB writes; prints Gbit/s
- *   tcp pingpong HOST PORT COUNT    COUNT round trips of 64 bytes; prints the median in microseconds
+ *   tcp serve PORT                  accept for ever; 'S' = count bytes until EOF and reply the
+ * count, 'P' = echo 64-byte messages tcp stream HOST PORT MIB        send MIB mebibytes in 128 KiB
+ * writes; prints Gbit/s tcp pingpong HOST PORT COUNT    COUNT round trips of 64 bytes; prints the
+ * median in microseconds
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -133,8 +134,8 @@ static int stream(int fd, uint64_t mib)
 	}
 	(void)shutdown(fd, SHUT_WR);
 	if (read_all(fd, &counted, sizeof counted) != 0 || counted != wanted) {
-		(void)fprintf(stderr, "stream: %llu of %llu bytes arrived\n", (unsigned long long)counted,
-			      (unsigned long long)wanted);
+		(void)fprintf(stderr, "stream: %llu of %llu bytes arrived\n",
+			      (unsigned long long)counted, (unsigned long long)wanted);
 		return 1;
 	}
 	printf("%.3f\n", (double)wanted * 8 / 1e9 / (now_s() - start));
@@ -179,6 +180,7 @@ int main(int argc, char **argv)
 	if (argc == 5 && strcmp(argv[1], "pingpong") == 0) {
 		return pingpong(dial(argv[2], argv[3], 'P'), strtoull(argv[4], NULL, 10));
 	}
-	(void)fprintf(stderr, "usage: tcp serve PORT | stream HOST PORT MIB | pingpong HOST PORT COUNT\n");
+	(void)fprintf(stderr,
+		      "usage: tcp serve PORT | stream HOST PORT MIB | pingpong HOST PORT COUNT\n");
 	return 2;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* The public planet that zerotier-one 1.14 carries, as data (tests/vectors/earth_planet.json; design D10).
- * Written only by `mkplanet --public`; nothing else in this project contacts it. */
+/* The public planet that zerotier-one 1.14 carries, as data (tests/vectors/earth_planet.json;
+ * design D10). Written only by `mkplanet --public`; nothing else in this project contacts it. */
 #ifndef CLI_IDTOOL_EARTH_H
 #define CLI_IDTOOL_EARTH_H
 

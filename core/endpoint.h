@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* A physical IP address and port, or in network contexts an IP address and prefix length (vl1 8). */
+/* A physical IP address and port, or in network contexts an IP address and prefix length (vl1 8).
+ */
 #ifndef ZT_ENDPOINT_H
 #define ZT_ENDPOINT_H
 
@@ -12,7 +13,7 @@
 
 struct zt_endpoint {
 	uint8_t ip[16]; /* IPv4: the first four bytes, the rest zero */
-	uint16_t port;	/* host order; a prefix length where the context says so */
+	uint16_t port;  /* host order; a prefix length where the context says so */
 	uint8_t family; /* 0 = none, 4 or 6 */
 };
 
@@ -30,7 +31,8 @@ enum endpoint_scope {
 
 enum { ENDPOINT_TEXT_MAX = 64 };
 
-/* Wire form, vl1 8.1. Types 1 to 3 are skipped and read as family 0; 0 or ZT_E_SHORT/ZT_E_MALFORMED. */
+/* Wire form, vl1 8.1. Types 1 to 3 are skipped and read as family 0; 0 or
+ * ZT_E_SHORT/ZT_E_MALFORMED. */
 int endpoint_read(struct rd *r, struct zt_endpoint *out);
 void endpoint_write(struct wr *w, const struct zt_endpoint *e);
 /* "ip/port"; family 0 gives "". Returns `out`. */

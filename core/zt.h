@@ -39,8 +39,8 @@ enum {
 
 	ZT_MAX_DATAGRAM_BYTES = 10324, /* largest UDP payload looked at */
 	ZT_MAX_FRAME_BYTES = 10014,    /* Ethernet header and the largest payload */
-	ZT_MAX_PATHS = 64,	       /* per peer, vl1 15.11 */
-	ZT_MAX_ADDRESSES = 32,	       /* assigned per network */
+	ZT_MAX_PATHS = 64,             /* per peer, vl1 15.11 */
+	ZT_MAX_ADDRESSES = 32,         /* assigned per network */
 	ZT_MAX_ROUTES = 128,
 	ZT_MAX_DNS_SERVERS = 4,
 	ZT_SOCKET_ALL = -1, /* every bound socket of the endpoint's family */
@@ -71,8 +71,8 @@ struct zt_tx {
 	uint8_t ttl; /* 0 = the socket's own */
 };
 
-/* Caller's memory. Datagrams of one burst to one destination lie back to back, so that runs of equal
- * length can leave as one UDP_SEGMENT send. */
+/* Caller's memory. Datagrams of one burst to one destination lie back to back, so that runs of
+ * equal length can leave as one UDP_SEGMENT send. */
 struct zt_arena {
 	uint8_t *bytes;
 	size_t capacity, used;
@@ -103,18 +103,18 @@ enum zt_level { ZT_LOG_ERROR, ZT_LOG_WARN, ZT_LOG_INFO, ZT_LOG_DEBUG };
 /* What the node asks to be remembered. `id` names the object; NULL bytes mean: forget it. */
 enum zt_store {
 	ZT_STORE_PLANET,  /* id 0; world binary */
-	ZT_STORE_MOON,	  /* id = world id */
-	ZT_STORE_PEER,	  /* id = address; peers.d cache record (vl1 18a) */
+	ZT_STORE_MOON,    /* id = world id */
+	ZT_STORE_PEER,    /* id = address; peers.d cache record (vl1 18a) */
 	ZT_STORE_NETWORK, /* id = network id; config dictionary for networks.d/<nwid>.conf */
 };
 
 enum zt_event_kind {
-	ZT_EVENT_ONLINE,	     /* an upstream answered */
+	ZT_EVENT_ONLINE, /* an upstream answered */
 	ZT_EVENT_OFFLINE,
 	ZT_EVENT_IDENTITY_COLLISION, /* an upstream says that our address is taken: fatal */
-	ZT_EVENT_NETWORK,	     /* id = nwid: status, configuration or addresses changed */
-	ZT_EVENT_PEER_PATH,	     /* id = address: a direct path was learnt */
-	ZT_EVENT_PLANET,	     /* the planet was replaced by an update */
+	ZT_EVENT_NETWORK,            /* id = nwid: status, configuration or addresses changed */
+	ZT_EVENT_PEER_PATH,          /* id = address: a direct path was learnt */
+	ZT_EVENT_PLANET,             /* the planet was replaced by an update */
 };
 
 struct zt_event {
@@ -132,8 +132,8 @@ struct zt_frame {
 /* Somebody asks us, a controller, for a network's configuration (vl2 3.1). */
 struct zt_config_request {
 	uint64_t nwid;
-	uint64_t member;       /* node address */
-	uint64_t packet_id;    /* of the request; 0 never */
+	uint64_t member;         /* node address */
+	uint64_t packet_id;      /* of the request; 0 never */
 	const uint8_t *identity; /* the member's public identity, binary, 71 bytes */
 	const uint8_t *metadata; /* dictionary, vl2 3.1 */
 	size_t metadata_length;
@@ -143,9 +143,11 @@ struct zt_config_request {
 struct zt_callbacks {
 	void (*random)(void *context, void *out, size_t length);
 	void (*log)(void *context, enum zt_level level, const char *text);
-	/* The arena is full: send it and reset `used` and `tx_count`. If it stays full, packets drop. */
+	/* The arena is full: send it and reset `used` and `tx_count`. If it stays full, packets
+	 * drop. */
 	void (*arena_full)(void *context);
-	/* Queue a copy of the job; zt_job_done later. False = queue full: the node drops and counts. */
+	/* Queue a copy of the job; zt_job_done later. False = queue full: the node drops and
+	 * counts. */
 	bool (*job)(void *context, const struct zt_job *job);
 	void (*store)(void *context, enum zt_store kind, uint64_t id, const void *bytes,
 		      size_t length);
@@ -165,17 +167,19 @@ struct zt_callbacks {
 struct zt_node;
 
 struct zt_config {
-	const char *identity_secret; /* text form; must validate (the caller ran identity_validate) */
-	const void *planet;	     /* world binary or NULL: no upstream */
+	const char
+	    *identity_secret; /* text form; must validate (the caller ran identity_validate) */
+	const void *planet;   /* world binary or NULL: no upstream */
 	size_t planet_length;
-	bool loopback_ok;	     /* decision S20 */
+	bool loopback_ok;                     /* decision S20 */
 	const struct zt_callbacks *callbacks; /* must outlive the node */
 	void *context;
 	struct zt_arena *arena; /* must outlive the node */
 };
 
 /* Create a node. ZT_E_BAD_IDENTITY, ZT_E_MALFORMED (planet), ZT_E_NO_MEMORY. */
-int zt_node_new(const struct zt_config *config, struct zt_now now, struct zt_node **out) ZT_MUST_CHECK;
+int zt_node_new(const struct zt_config *config, struct zt_now now,
+		struct zt_node **out) ZT_MUST_CHECK;
 /* Stores the peer cache through the callback, wipes keys, frees. NULL is fine. */
 void zt_node_free(struct zt_node *node, struct zt_now now);
 
@@ -188,7 +192,8 @@ int64_t zt_deadline(const struct zt_node *node);
 void zt_job_done(struct zt_node *node, struct zt_now now, const struct zt_job *job);
 
 /* Our own bound addresses, pushed to trusted peers (vl1 12.3). Copied. */
-void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endpoints, size_t count);
+void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endpoints,
+			    size_t count);
 /* A peers.d record from disk (vl1 18a): HELLO goes to its addresses. */
 int zt_peer_restore(struct zt_node *node, struct zt_now now, const void *bytes, size_t length);
 
@@ -210,7 +215,8 @@ void zt_multicast_leave(struct zt_node *node, uint64_t nwid, uint64_t mac, uint3
 
 /* ---- the controller's side ------------------------------------------------------------------ */
 
-/* Where a controller's answer goes. request_id 0 = push (NETWORK_CONFIG), else OK or ERROR to it. */
+/* Where a controller's answer goes. request_id 0 = push (NETWORK_CONFIG), else OK or ERROR to it.
+ */
 struct zt_reply_to {
 	uint64_t member, nwid, request_id;
 };
@@ -246,7 +252,7 @@ enum zt_role { ZT_ROLE_LEAF, ZT_ROLE_MOON, ZT_ROLE_PLANET };
 struct zt_peer_view {
 	uint64_t address;
 	int version_major, version_minor, version_revision, version_protocol; /* -1 unknown */
-	int latency_ms;							      /* -1 unknown */
+	int latency_ms;                                                       /* -1 unknown */
 	enum zt_role role;
 	size_t path_count;
 	struct zt_path_view paths[ZT_MAX_PATHS];
@@ -265,7 +271,7 @@ enum zt_network_status {
 
 struct zt_route {
 	struct zt_endpoint target; /* port = prefix length */
-	struct zt_endpoint via;	   /* family 0 = on link */
+	struct zt_endpoint via;    /* family 0 = on link */
 	uint16_t flags, metric;
 };
 

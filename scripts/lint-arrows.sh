@@ -29,7 +29,7 @@ forbidden() {
   case $1 in
   core | controller) echo 'sys/socket.h|netinet/|unistd.h|fcntl.h|time.h|sys/time.h|pthread.h|sys/epoll.h|stdio_ext.h' ;;
   core-extra) echo 'jansson.h' ;;
-  stack) echo 'sys/socket.h|time.h|sys/time.h|pthread.h|sys/epoll.h' ;;
+  stack) echo 'sys/socket.h|time.h|pthread.h|sys/epoll.h' ;; # sys/time.h: lwIP wants struct timeval
   intercept) echo 'jansson.h|sodium.h|openssl/|microhttpd.h|curl/|locale.h' ;;
   *) echo '^$' ;;
   esac

@@ -24,8 +24,10 @@ check_length() {
   bad=0
   for file in $sources $headers; do
     lines=$(wc -l <"$file")
-    if [ "$lines" -gt 520 ] && ! grep -q "^$file " scripts/long-files.txt; then
-      echo "$file has $lines lines (limit 520): split it, or give a reason in scripts/long-files.txt"
+    limit=520
+    case $file in tests/*) limit=800 ;; esac # tables of cases
+    if [ "$lines" -gt "$limit" ] && ! grep -q "^$file " scripts/long-files.txt; then
+      echo "$file has $lines lines (limit $limit): split it, or give a reason in scripts/long-files.txt"
       bad=1
     fi
   done
@@ -50,7 +52,7 @@ check_cppcheck() {
   cppcheck -q -j2 --std=c11 --language=c --enable=warning,portability,performance --inline-suppr \
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression \
     --suppress=normalCheckLevelMaxBranches --suppressions-list=scripts/cppcheck.txt \
-    --error-exitcode=1 --cppcheck-build-dir="$out/cppcheck" -I. -D_GNU_SOURCE -D__linux__=1 \
+    --error-exitcode=1 --cppcheck-build-dir="$out/cppcheck" -I. -D_GNU_SOURCE -D__linux__=1 -D__x86_64__=1 \
     $(git ls-files 'base/*.c' 'core/*.c' 'controller/*.c' 'rpc/*.c' 'service/*.c' 'cli/*.c' 'intercept/*.c' 'stack/*.c')
 }
 tidy_one() {
@@ -100,7 +102,7 @@ check_man() {
 # Numbers of a mirror or a path of one machine never get in.
 check_paths() {
   # shellcheck disable=SC2046
-  ! grep -nE '(/root/|/home/[a-z]+/|deb\.debian\.org|archive\.debian\.org|registry\.npmjs)' \
+  ! grep -nE '(^|[ "=:(])/(root|work)/|deb\.debian\.org|archive\.debian\.org|registry\.npmjs' \
     $(git ls-files | grep -vE '^(scripts/lint.sh|tests/(vectors|captures)/)')
 }
 

@@ -28,7 +28,7 @@ static json_t *text_json(const char *text)
 	}
 	char clean[512];
 	size_t i = 0;
-	for (; text[i] != '\0' && i < sizeof clean - 1; i++) {
+	for (; i < sizeof clean - 1 && text[i] != '\0'; i++) {
 		clean[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
 	}
 	clean[i] = '\0';

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* Reading tests/vectors (or the folder named by VECTORS) and hex strings, for every test program. */
+/* Reading tests/vectors (or the folder named by VECTORS) and hex strings, for every test program.
+ */
 #ifndef TESTS_LIB_VECTORS_H
 #define TESTS_LIB_VECTORS_H
 
