@@ -3,46 +3,24 @@
 
 #include "base/bug.h"
 #include "core/identity.h"
-#include "core/world.h"
 #include "tests/lib/vectors.h"
+#include "tests/sim/sim_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	ARENA_BYTES = 256 * 1024,
-	ARENA_DATAGRAMS = 256,
-	NAT_TTL = 2,             /* a datagram with so small a TTL dies beyond its own NAT */
-	SPIN_LIMIT = 100000,     /* events in one millisecond: somebody runs wild */
-	WALL_START = 1700000000, /* seconds */
+	SPIN_LIMIT = 100000,         /* events in one millisecond: somebody runs wild */
+	SIM_WALL_START = 1700000000, /* seconds */
 };
-
-enum event_kind { EVENT_DATAGRAM, EVENT_JOB, EVENT_CALL };
-
-struct sim_event {
-	int64_t at_ms;
-	uint64_t serial; /* ties in order of making */
-	enum event_kind kind;
-	struct zt_endpoint from, to;
-	const struct nat *lan; /* the datagram travels inside this NAT's network */
-	uint8_t *bytes;
-	size_t length;
-	struct sim_node *node; /* of the job */
-	struct zt_job job;
-	void (*call)(void *context);
-	void *context;
-};
-
-/* ---- events: a binary heap
- * ------------------------------------------------------------------------- */
 
 static bool earlier(const struct sim_event *a, const struct sim_event *b)
 {
 	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->serial < b->serial;
 }
 
-static void event_add(struct sim *sim, struct sim_event event)
+void sim_event_add(struct sim *sim, struct sim_event event)
 {
 	if (sim->event_count == sim->event_capacity) {
 		sim->event_capacity = sim->event_capacity ? sim->event_capacity * 2 : 256;
@@ -76,9 +54,6 @@ static struct sim_event event_take(struct sim *sim)
 	return first;
 }
 
-/* ---- randomness and time
- * ---------------------------------------------------------------------------- */
-
 uint64_t sim_random(struct sim *sim)
 {
 	/* splitmix64 */
@@ -88,7 +63,7 @@ uint64_t sim_random(struct sim *sim)
 	return z ^ z >> 31;
 }
 
-static bool chance(struct sim *sim, unsigned per_mille)
+bool sim_chance(struct sim *sim, unsigned per_mille)
 {
 	return per_mille > 0 && sim_random(sim) % 1000 < per_mille;
 }
@@ -98,7 +73,7 @@ struct zt_now sim_now(const struct sim_node *node)
 	int64_t ms = node->sim->now_ms;
 	return (struct zt_now){
 		.mono_ms = ms,
-		.wall_ms = WALL_START * 1000LL + ms + node->clock_skew_ms,
+		.wall_ms = SIM_WALL_START * 1000LL + ms + node->clock_skew_ms,
 	};
 }
 
@@ -137,345 +112,6 @@ void sim_free(struct sim *sim)
 	free(sim);
 }
 
-/* ---- the network
- * ------------------------------------------------------------------------------------- */
-
-static struct sim_node *host_at(const struct sim *sim, const struct zt_endpoint *ip,
-				const struct nat *lan)
-{
-	for (struct sim_node *n = sim->nodes; n; n = n->next) {
-		if (n->nat == lan && endpoint_ip_equal(&n->ip, ip)) {
-			return n;
-		}
-	}
-	return NULL;
-}
-
-/* The NAT with that public address, found through the hosts behind it. */
-static struct nat *nat_at(const struct sim *sim, const struct zt_endpoint *ip)
-{
-	for (struct sim_node *n = sim->nodes; n; n = n->next) {
-		if (n->nat && endpoint_ip_equal(nat_public(n->nat), ip)) {
-			return n->nat;
-		}
-	}
-	return NULL;
-}
-
-static void deliver(struct sim *sim, struct sim_node *node, struct sim_event *event)
-{
-	size_t socket = (size_t)(event->to.port - SIM_PORT);
-	if (!node || !node->zt || node->is_cut || event->to.port < SIM_PORT ||
-	    socket >= node->socket_count) {
-		return;
-	}
-	struct zt_datagram datagram = {
-		.from = event->from,
-		.socket = (int32_t)socket,
-		.length = (uint32_t)event->length,
-		.bytes = event->bytes,
-	};
-	node->received++;
-	zt_recv(node->zt, sim_now(node), &datagram, 1);
-	sim_touch(node);
-	(void)sim;
-}
-
-static void arrive(struct sim *sim, struct sim_event *event)
-{
-	if (event->lan) {
-		deliver(sim, host_at(sim, &event->to, event->lan), event);
-		return;
-	}
-	struct nat *nat = nat_at(sim, &event->to);
-	if (!nat) {
-		deliver(sim, host_at(sim, &event->to, NULL), event);
-		return;
-	}
-	struct zt_endpoint inside;
-	if (nat_in(nat, sim->now_ms, &event->from, event->to.port, &inside)) {
-		event->to = inside;
-		deliver(sim, host_at(sim, &inside, nat), event);
-	}
-}
-
-static void transmit_copy(struct sim *sim, const struct sim_event *event, const uint8_t *bytes)
-{
-	struct sim_event copy = *event;
-	copy.at_ms = sim->now_ms + sim->link.delay_ms;
-	if (sim->link.jitter_ms > 0) {
-		copy.at_ms += (int64_t)(sim_random(sim) % (uint64_t)sim->link.jitter_ms);
-	}
-	if (chance(sim, sim->link.reorder)) {
-		copy.at_ms += 3 * sim->link.delay_ms;
-	}
-	copy.bytes = malloc(event->length ? event->length : 1);
-	BUG_ON(!copy.bytes);
-	memcpy(copy.bytes, bytes, event->length);
-	event_add(sim, copy);
-}
-
-/* From one socket of a host towards an address. */
-static void transmit(struct sim_node *node, uint16_t port, const struct zt_tx *tx)
-{
-	struct sim *sim = node->sim;
-	const uint8_t *bytes = node->arena.bytes + tx->offset;
-	struct sim_event event = {
-		.kind = EVENT_DATAGRAM,
-		.from = node->ip,
-		.to = tx->to,
-		.length = tx->length,
-	};
-	event.from.port = port;
-	node->sent++;
-	if (node->nat && host_at(sim, &tx->to, node->nat)) {
-		event.lan = node->nat; /* a neighbour: no translation */
-	} else if (node->nat) {
-		event.from = nat_out(node->nat, sim->now_ms, &event.from, &tx->to);
-		if (endpoint_ip_equal(nat_public(node->nat), &tx->to)) {
-			return; /* no hairpin */
-		}
-	}
-	bool is_dead = tx->ttl > 0 && tx->ttl <= NAT_TTL && !event.lan;
-	bool is_tapped = sim->tap && !sim->tap(sim->tap_context, node, &event.from, tx, bytes);
-	if (is_dead || is_tapped || chance(sim, sim->link.loss)) {
-		return;
-	}
-	transmit_copy(sim, &event, bytes);
-	if (chance(sim, sim->link.duplicate)) {
-		transmit_copy(sim, &event, bytes);
-	}
-}
-
-static void arena_flush(struct sim_node *node)
-{
-	for (size_t i = 0; i < node->arena.tx_count; i++) {
-		const struct zt_tx *tx = &node->arena.tx[i];
-		for (size_t s = 0; s < node->socket_count && !node->is_cut; s++) {
-			if (tx->socket == ZT_SOCKET_ALL || tx->socket == (int32_t)s) {
-				transmit(node, (uint16_t)(SIM_PORT + s), tx);
-			}
-		}
-	}
-	node->arena.used = 0;
-	node->arena.tx_count = 0;
-}
-
-void sim_touch(struct sim_node *node)
-{
-	arena_flush(node);
-	int64_t due_ms = node->zt ? zt_deadline(node->zt) : INT64_MAX;
-	if (due_ms == INT64_MAX) {
-		deadline_clear(&node->sim->deadlines, &node->deadline);
-	} else {
-		deadline_set(&node->sim->deadlines, &node->deadline, due_ms);
-	}
-}
-
-void sim_inject(struct sim *sim, const struct zt_endpoint *from, const struct zt_endpoint *to,
-		const uint8_t *bytes, size_t length)
-{
-	struct sim_event event = {
-		.kind = EVENT_DATAGRAM,
-		.from = *from,
-		.to = *to,
-		.length = length,
-	};
-	transmit_copy(sim, &event, bytes);
-}
-
-void sim_at(struct sim *sim, int64_t at_ms, void (*call)(void *context), void *context)
-{
-	event_add(sim, (struct sim_event){
-			   .at_ms = at_ms, .kind = EVENT_CALL, .call = call, .context = context });
-}
-
-/* ---- the nodes' callbacks
- * ---------------------------------------------------------------------------- */
-
-static void on_random(void *context, void *out, size_t length)
-{
-	struct sim_node *node = context;
-	uint8_t *bytes = out;
-	for (size_t i = 0; i < length; i++) {
-		bytes[i] = (uint8_t)sim_random(node->sim);
-	}
-}
-
-static void on_log(void *context, enum zt_level level, const char *text)
-{
-	const struct sim_node *node = context;
-	if (getenv("SIM_LOG")) {
-		printf("# %9lld %010llx %d %s\n", (long long)node->sim->now_ms,
-		       (unsigned long long)node->address, (int)level, text);
-	}
-}
-
-static void on_arena_full(void *context)
-{
-	arena_flush(context);
-}
-
-static bool on_job(void *context, const struct zt_job *job)
-{
-	struct sim_node *node = context;
-	struct sim *sim = node->sim;
-	sim->jobs++;
-	event_add(sim, (struct sim_event){ .at_ms = sim->now_ms + sim->job_ms,
-					   .kind = EVENT_JOB,
-					   .node = node,
-					   .job = *job });
-	return true;
-}
-
-static void on_store(void *context, enum zt_store kind, uint64_t id, const void *bytes,
-		     size_t length)
-{
-	struct sim_node *node = context;
-	(void)id;
-	node->stored[kind]++;
-	if (kind == ZT_STORE_PLANET) {
-		free(node->planet);
-		node->planet = malloc(length);
-		BUG_ON(!node->planet);
-		memcpy(node->planet, bytes, length);
-		node->planet_length = length;
-	}
-}
-
-static void on_event(void *context, const struct zt_event *event)
-{
-	struct sim_node *node = context;
-	node->events[event->kind]++;
-}
-
-/* ---- hosts
- * ------------------------------------------------------------------------------------------- */
-
-struct zt_endpoint sim_endpoint(const char *ip, uint16_t port)
-{
-	struct zt_endpoint endpoint;
-	BUG_ON(!endpoint_parse(ip, &endpoint));
-	endpoint.port = port;
-	return endpoint;
-}
-
-static const char *identity_at(size_t index)
-{
-	const json_t *texts = vectors_section("identities.json", "identities");
-	const char *text = json_string_value(json_array_get(texts, index));
-	BUG_ON(!text);
-	return text;
-}
-
-struct sim_node *sim_node_new(struct sim *sim, size_t index, const char *ip, struct nat *nat)
-{
-	struct sim_node *node = calloc(1, sizeof *node);
-	BUG_ON(!node);
-	node->sim = sim;
-	(void)snprintf(node->secret, sizeof node->secret, "%s", identity_at(index));
-	node->address = strtoull(node->secret, NULL, 16);
-	node->ip = sim_endpoint(ip, 0);
-	node->nat = nat;
-	node->socket_count = 1;
-	node->callbacks = (struct zt_callbacks){
-		.random = on_random,
-		.log = on_log,
-		.arena_full = on_arena_full,
-		.job = on_job,
-		.store = on_store,
-		.event = on_event,
-	};
-	node->arena = (struct zt_arena){
-		.bytes = malloc(ARENA_BYTES),
-		.capacity = ARENA_BYTES,
-		.tx = calloc(ARENA_DATAGRAMS, sizeof(struct zt_tx)),
-		.tx_capacity = ARENA_DATAGRAMS,
-	};
-	BUG_ON(!node->arena.bytes || !node->arena.tx);
-	BUG_ON(deadlines_reserve(&sim->deadlines) != 0);
-	node->next = sim->nodes;
-	sim->nodes = node;
-	return node;
-}
-
-static void endpoints_tell(struct sim_node *node)
-{
-	struct zt_endpoint endpoints[SIM_SOCKETS];
-	for (size_t i = 0; i < node->socket_count; i++) {
-		endpoints[i] = node->ip;
-		endpoints[i].port = (uint16_t)(SIM_PORT + i);
-	}
-	zt_local_endpoints_set(node->zt, endpoints, node->socket_count);
-	sim_touch(node);
-}
-
-void sim_node_start(struct sim_node *node)
-{
-	const struct sim *sim = node->sim;
-	const struct zt_config config = {
-		.identity_secret = node->secret,
-		.planet = node->planet ? node->planet : sim->planet,
-		.planet_length = node->planet ? node->planet_length : sim->planet_length,
-		.loopback_ok = node->loopback_ok,
-		.callbacks = &node->callbacks,
-		.context = node,
-		.arena = &node->arena,
-	};
-	BUG_ON(node->zt);
-	int err = zt_node_new(&config, sim_now(node), &node->zt);
-	BUG_ON(err != 0);
-	endpoints_tell(node);
-}
-
-void sim_node_stop(struct sim_node *node)
-{
-	zt_node_free(node->zt, sim_now(node));
-	node->zt = NULL;
-	node->arena.used = 0;
-	node->arena.tx_count = 0;
-	sim_touch(node);
-}
-
-void sim_node_move(struct sim_node *node, const char *ip, struct nat *nat)
-{
-	node->ip = sim_endpoint(ip, 0);
-	node->nat = nat;
-	if (node->zt) {
-		endpoints_tell(node);
-	}
-}
-
-void sim_planet(struct sim *sim, struct sim_node *const *roots, size_t count)
-{
-	static const uint8_t secret[IDENTITY_KEY_BYTES] = { 7, 7, 7, 1, 2, 3 };
-	struct world world = { .type = WORLD_TYPE_PLANET, .id = 0x73696d, .root_count = count };
-	BUG_ON(keypair_make(secret, world.next_key) != 0 || count > WORLD_MAX_ROOTS);
-	world.timestamp = sim->planet ? (uint64_t)sim->now_ms : 1;
-	for (size_t i = 0; i < count; i++) {
-		struct identity identity;
-		BUG_ON(identity_parse(roots[i]->secret, &identity) != 0);
-		world.roots[i].identity.address = identity.address;
-		memcpy(world.roots[i].identity.public_key, identity.public_key,
-		       sizeof identity.public_key);
-		world.roots[i].endpoint_count = 1;
-		world.roots[i].endpoints[0] = roots[i]->ip;
-		world.roots[i].endpoints[0].port = SIM_PORT;
-	}
-	world_sign(&world, world.next_key, secret);
-	uint8_t bytes[WORLD_MAX_BYTES];
-	struct wr w = wr_init(bytes, sizeof bytes);
-	world_write(&w, &world);
-	free(sim->planet);
-	sim->planet = malloc(wr_length(&w));
-	BUG_ON(!sim->planet);
-	memcpy(sim->planet, bytes, wr_length(&w));
-	sim->planet_length = wr_length(&w);
-}
-
-/* ---- time passes
- * --------------------------------------------------------------------------------------- */
-
 /* A hash that proves the address. */
 static void hash_fake(uint64_t address, uint8_t hash[IDENTITY_HASH_BYTES])
 {
@@ -508,7 +144,7 @@ static void event_run(struct sim *sim, struct sim_event *event)
 {
 	switch (event->kind) {
 	case EVENT_DATAGRAM:
-		arrive(sim, event);
+		sim_arrive(sim, event);
 		free(event->bytes);
 		break;
 	case EVENT_JOB:
@@ -581,41 +217,4 @@ static bool never(void *context)
 void sim_run(struct sim *sim, int64_t ms)
 {
 	(void)sim_until(sim, never, NULL, ms);
-}
-
-/* ---- conditions
- * ---------------------------------------------------------------------------------------- */
-
-bool sim_is_online(void *node)
-{
-	struct zt_status status;
-	const struct sim_node *n = node;
-	zt_status(n->zt, &status);
-	return status.is_online;
-}
-
-bool sim_knows(const struct sim_node *node, const struct sim_node *other)
-{
-	struct zt_peer_view view;
-	return zt_peer_find(node->zt, sim_now(node), other->address, &view);
-}
-
-bool sim_has_path(const struct sim_node *node, const struct sim_node *other)
-{
-	struct zt_peer_view view;
-	if (!zt_peer_find(node->zt, sim_now(node), other->address, &view)) {
-		return false;
-	}
-	for (size_t i = 0; i < view.path_count; i++) {
-		if (view.paths[i].is_active) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool sim_is_direct(void *pair)
-{
-	const struct sim_pair *p = pair;
-	return sim_has_path(p->a, p->b) && sim_has_path(p->b, p->a);
 }
