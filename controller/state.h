@@ -45,6 +45,15 @@ static inline void link_remove(struct link *l)
 		l->next = l->prev = NULL;
 	}
 }
+/* The first link, taken out; the queue must not be empty. */
+static inline struct link *link_take(struct link *head)
+{
+	struct link *l = head->next;
+	head->next = l->next;
+	l->next->prev = head;
+	l->next = l->prev = NULL;
+	return l;
+}
 #define LINK_OWNER(l, type, member) ((type *)(void *)((char *)(l)-offsetof(type, member)))
 
 /* ---- records

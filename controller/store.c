@@ -255,12 +255,13 @@ void records_load(struct controller *c)
 static size_t remove_some(struct controller *c, size_t max)
 {
 	while (max > 0 && !link_is_empty(&c->removals)) {
-		struct removal *r = LINK_OWNER(c->removals.next, struct removal, link);
+		struct removal *r = LINK_OWNER(link_take(&c->removals), struct removal, link);
 		for (; max > 0 && r->count > 0; max--) {
 			c->store->remove(c->store->context, r->nwid, r->members[--r->count]);
 		}
-		if (r->count == 0) {
-			link_remove(&r->link);
+		if (r->count > 0) {
+			link_append(&c->removals, &r->link);
+		} else {
 			free(r);
 		}
 	}

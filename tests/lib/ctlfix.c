@@ -199,7 +199,10 @@ static bool run_one_job(struct ctlfix *f)
 		return false;
 	}
 	struct controller_job *job = f->jobs[0];
-	memmove(f->jobs, f->jobs + 1, --f->job_count * sizeof(f->jobs[0]));
+	for (size_t i = 1; i < f->job_count; i++) {
+		f->jobs[i - 1] = f->jobs[i];
+	}
+	f->job_count--;
 	f->jobs_run++;
 	controller_job_run(job);
 	controller_job_done(f->controller, f->now, job);

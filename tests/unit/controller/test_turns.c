@@ -317,8 +317,7 @@ static void test_malformed_bodies(void **state)
 		"{\"rules\":[5,null,{},[]]}",
 		"{\"routes\":{\"a\":1}}",
 		"{\"routes\":[null,{\"target\":5},{\"target\":\"x/y\"}]}",
-		"{\"ipAssignmentPools\":[1,{\"ipRangeStart\":\"10.0.0.1\",\"ipRangeEnd\":\"::1\"}]"
-		"}",
+		"{\"ipAssignmentPools\":[1,{\"ipRangeStart\":\"10.1.1.1\",\"ipRangeEnd\":\"\"}]}",
 		"{\"tags\":[1,[2],{\"id\":\"x\"}],\"capabilities\":[1,{\"id\":-1}]}",
 		"{\"dns\":{\"domain\":5,\"servers\":\"x\"}}",
 		"{\"dns\":[1]}",
