@@ -64,7 +64,9 @@ int addr_out(const struct rpc_addr *in, struct sockaddr *sa, socklen_t *length)
 	if (!addr_readable(sa, copied)) {
 		return -EFAULT;
 	}
-	memcpy(sa, &out, copied);
+	if (copied > 0) {
+		memcpy(sa, &out, copied);
+	}
 	*length = sizeof out;
 	return 0;
 }

@@ -53,7 +53,9 @@ static struct asked ask_first(name_call *call, int fd, struct sockaddr *sa, sock
 	if (out.result < 0 || !is_sane || !maybe_ours(*length) || !ident_who(fd, who)) {
 		return out;
 	}
-	memset(sa, 0, *length < room ? *length : room);
+	if (room > 0) {
+		memset(sa, 0, *length < room ? *length : room);
+	}
 	*length = room;
 	out.is_ours = true;
 	return out;

@@ -146,7 +146,9 @@ static int option_send(int fd, int level, int name, const void *value, size_t le
 		return -EFAULT;
 	}
 	m.value_length = (uint32_t)length;
-	memcpy(m.value, value, length);
+	if (length > 0) {
+		memcpy(m.value, value, length);
+	}
 	return is_checked ? client_tell(&m.h, head + length, fd)
 			  : client_call(&m.h, head + length, fd, &reply, NULL);
 }
@@ -164,7 +166,9 @@ static int value_out(const void *from, size_t size, void *value, socklen_t *leng
 	if (!addr_readable(value, copied)) {
 		return -EFAULT;
 	}
-	memcpy(value, from, copied);
+	if (copied > 0) {
+		memcpy(value, from, copied);
+	}
 	*length = (socklen_t)copied;
 	return 0;
 }
@@ -313,15 +317,11 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 static int get_upper(int fd, int level, int name, void *value, socklen_t *length)
 {
-	static const char congestion[16] = "reno";
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		return value_out("", 0, value, length); /* sshd hangs up on anything longer */
 	}
 	if (level == IPPROTO_TCP && name == TCP_ULP) {
 		return value_out("", 0, value, length);
-	}
-	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
-		return value_out(congestion, sizeof congestion, value, length);
 	}
 	if (level != IPPROTO_TCP && level != IPPROTO_IP) {
 		return -ENOPROTOOPT;

@@ -53,6 +53,11 @@ $(B)/zerotier-idtool: $(B)/cli/idtool.o $(CLI) $(CORE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(CORE_LIBS)
 
+# The C test server of the original's walk-through; no part of what is installed.
+$(B)/httpstub: $(B)/examples/httpstub.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lpthread
+
 # The interceptor: loadable into any program, exports only what exports.map names.
 $(INTERCEPT_SO): $(call objects,intercept) $(call objects,rpc) intercept/exports.map
 	$(call say,LD,$@)
