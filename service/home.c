@@ -63,7 +63,7 @@ static int home_create(struct service *service, const char *path, char *error)
 		return fail(error, "the home directory's path %s is too long. Use a shorter one.",
 			    path);
 	}
-	(void)strcpy(service->home, absolute);
+	memcpy(service->home, absolute, strlen(absolute) + 1);
 	struct stat st;
 	if (stat(absolute, &st) != 0 || access(absolute, R_OK | W_OK | X_OK) != 0) {
 		return fail(error,
@@ -258,7 +258,7 @@ int home_token(struct service *service, char error[HOME_ERROR_BYTES])
 			      "remove it to have a new one made.",
 			      path, sizeof service->token - 1);
 	} else {
-		(void)strcpy(service->token, start);
+		memcpy(service->token, start, digits + 1);
 	}
 	sodium_memzero(text, length);
 	free(text);

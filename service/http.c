@@ -145,6 +145,7 @@ static void body_add(struct incoming *in, const char *bytes, size_t length)
 	in->body[in->length] = '\0';
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **state)

@@ -173,10 +173,11 @@ static bool prefix_each(struct parse *p, const char *key, const json_t *element)
 {
 	struct settings *s = p->settings;
 	const char *text = json_string_value(element);
-	if (!text || text[0] == '\0' || strlen(text) >= sizeof s->prefixes[0]) {
+	size_t length = text ? strlen(text) : 0;
+	if (length == 0 || length >= sizeof s->prefixes[0]) {
 		return refuse(p, key, "must list beginnings of interface names");
 	}
-	(void)strcpy(s->prefixes[s->prefix_count++], text);
+	memcpy(s->prefixes[s->prefix_count++], text, length + 1);
 	return true;
 }
 

@@ -47,8 +47,11 @@ static int row_find(const char *text, const char **value)
 			}
 			continue;
 		}
-		size_t length = row->name ? strlen(row->name) : 0;
-		if (length > 0 && strncmp(text + 2, row->name, length) == 0 &&
+		if (!row->name) {
+			continue;
+		}
+		size_t length = strlen(row->name);
+		if (strncmp(text + 2, row->name, length) == 0 &&
 		    (text[2 + length] == '\0' || text[2 + length] == '=')) {
 			*value = text[2 + length] == '=' ? text + 3 + length : NULL;
 			return i;
@@ -71,12 +74,13 @@ static void port_set(struct options *o, const char *value)
 
 static void home_set(struct options *o, const char *path)
 {
-	if (strlen(path) >= sizeof o->home) {
+	size_t length = strlen(path);
+	if (length >= sizeof o->home) {
 		bad(o, "the home directory's path is longer than %zu bytes", sizeof o->home - 1);
 		return;
 	}
-	(void)strcpy(o->home, path);
-	for (size_t n = strlen(o->home); n > 1 && o->home[n - 1] == '/'; n--) {
+	memcpy(o->home, path, length + 1);
+	for (size_t n = length; n > 1 && o->home[n - 1] == '/'; n--) {
 		o->home[n - 1] = '\0';
 	}
 }
@@ -94,7 +98,7 @@ static void option_take(struct options *o, enum option_id id, const char *value)
 		o->use_sandbox = false;
 		break;
 	case OPTION_PORT:
-		port_set(o, value);
+		port_set(o, value ? value : "");
 		break;
 	case OPTION_IDTOOL:
 		o->action = OPTIONS_IDTOOL;

@@ -141,7 +141,7 @@ static int socket_open(struct udp *udp, const struct zt_endpoint *local, bool is
 	*socket = (struct udp_socket){
 		.udp = udp,
 		.watch = { .fd = fd, .kind = WATCH_UDP },
-		.number = (int32_t)(use * UDP_MAX_SOCKETS + slot),
+		.number = (int32_t)((size_t)use * UDP_MAX_SOCKETS + slot),
 		.is_secondary = is_secondary,
 		.has_gso = kernel_has_gso(fd),
 	};
