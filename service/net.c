@@ -125,7 +125,7 @@ __attribute__((noreturn)) static void on_fail(void *context, const char *text)
 
 /* ---- making and ending one ------------------------------------------------------------------ */
 
-static int stack_make(struct net *net, uint32_t mtu)
+int net_stack_make(struct net *net, uint32_t mtu)
 {
 	net->callbacks = (struct stack_callbacks){
 		.size = sizeof net->callbacks,
@@ -250,7 +250,7 @@ static int net_build(struct net *net)
 		error = paths_make(net, socket_path);
 	}
 	if (error == 0) {
-		error = stack_make(net, MTU_BEFORE_CONFIG);
+		error = net_stack_make(net, MTU_BEFORE_CONFIG);
 	}
 	if (error == 0) {
 		error = vhost_open(net, socket_path, &net->vhost);
@@ -349,145 +349,7 @@ void net_join_listed(struct service *service)
 	}
 }
 
-/* ---- keeping up ----------------------------------------------------------------------------- */
-
-static struct stack_ip stack_ip_of(const struct zt_endpoint *e)
-{
-	struct stack_ip ip = { .family = e->family, .bits = (uint8_t)e->port };
-	memcpy(ip.bytes, e->ip, sizeof ip.bytes);
-	return ip;
-}
-
-static bool addresses_differ(const struct net *net, const struct stack_ip *list, size_t count)
-{
-	if (count != net->address_count) {
-		return true;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (list[i].family != net->addresses[i].family ||
-		    list[i].bits != net->addresses[i].bits ||
-		    memcmp(list[i].bytes, net->addresses[i].bytes, sizeof list[i].bytes) != 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void addresses_update(struct net *net, const struct zt_network_view *view)
-{
-	struct stack_ip list[STACK_MAX_ADDRESSES];
-	size_t count = 0;
-	for (size_t i = 0; i < view->address_count && count < STACK_MAX_ADDRESSES; i++) {
-		if (net_policy_allows(&net->policy, &view->addresses[i])) {
-			list[count++] = stack_ip_of(&view->addresses[i]);
-		}
-	}
-	if (!addresses_differ(net, list, count)) {
-		return;
-	}
-	int error = net->ops->addresses_set(net->stack, list, count);
-	if (error != 0) {
-		errno = -error;
-		log_err_errno("net", "cannot set the addresses nwid=%016llx", id_of(net));
-		return;
-	}
-	memcpy(net->addresses, list, count * sizeof *list);
-	net->address_count = count;
-	log_info("net", "addresses changed nwid=%016llx count=%zu", id_of(net), count);
-}
-
-static void routes_update(struct net *net, const struct zt_network_view *view)
-{
-	struct stack_route list[STACK_MAX_ROUTES];
-	size_t count = 0;
-	for (size_t i = 0; i < view->route_count && count < STACK_MAX_ROUTES; i++) {
-		const struct zt_route *route = &view->routes[i];
-		struct stack_ip via = stack_ip_of(&route->via);
-		if (net_policy_allows(&net->policy, &route->target) &&
-		    (via.family == 0 || !net_is_own_address(net, &via))) {
-			list[count++] = (struct stack_route){ .target = stack_ip_of(&route->target),
-							      .via = via };
-		}
-	}
-	int error = net->ops->routes_set(net->stack, list, count);
-	if (error != 0) {
-		errno = -error;
-		log_err_errno("net", "cannot set the routes nwid=%016llx", id_of(net));
-	}
-}
-
-/* The stack's MTU is fixed when it is made. As long as no program has a socket, it is made anew. */
-static void mtu_update(struct net *net, const struct zt_network_view *view)
-{
-	if (view->status != ZT_NETWORK_OK || view->mtu == net->mtu) {
-		return;
-	}
-	struct vhost_stats stats;
-	vhost_stats(net->vhost, &stats);
-	if (stats.sockets > 0) {
-		log_warn("net",
-			 "the network's MTU changed; it applies after a restart of the service "
-			 "nwid=%016llx now=%u wanted=%u",
-			 id_of(net), net->mtu, view->mtu);
-		return;
-	}
-	net->ops->destroy(net->stack);
-	net->stack = NULL;
-	net->address_count = 0;
-	if (stack_make(net, view->mtu) != 0) {
-		(void)zt_leave(net->service->node, loop_now(net->service->loop), net->nwid);
-	}
-}
-
-void net_update(struct net *net)
-{
-	struct zt_network_view view;
-	net->is_stale = false;
-	if (!net->stack || !zt_network_find(net->service->node, net->nwid, &view)) {
-		return;
-	}
-	mtu_update(net, &view);
-	if (!net->stack) {
-		return;
-	}
-	bool was_ok = net->is_ok;
-	addresses_update(net, &view);
-	routes_update(net, &view);
-	net->is_ok = view.status == ZT_NETWORK_OK && net->address_count > 0;
-	if (net->is_ok != was_ok) {
-		log_info("net", "%s nwid=%016llx", net->is_ok ? "ready" : "not ready", id_of(net));
-	}
-	vhost_update(net->vhost);
-}
-
-void net_mark(struct service *service, uint64_t nwid)
-{
-	struct net *net = net_find(service, nwid);
-	if (net) {
-		net->is_stale = true;
-	}
-}
-
-void net_settle_all(struct service *service)
-{
-	for (struct net *net = service->networks; net; net = net->next) {
-		if (net->is_stale) {
-			net_update(net);
-		}
-	}
-}
-
-bool net_is_own_address(const struct net *net, const struct stack_ip *ip)
-{
-	for (size_t i = 0; i < net->address_count; i++) {
-		const struct stack_ip *own = &net->addresses[i];
-		if (own->family == ip->family &&
-		    memcmp(own->bytes, ip->bytes, ip->family == 4 ? 4 : 16) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
+/* ---- time ------------------------------------------------------------------------------------ */
 
 void net_advance_all(struct service *service, int64_t now_ms)
 {

@@ -43,6 +43,8 @@ int net_join(struct service *service, uint64_t nwid);
 /* Leave: every virtual socket is reset, files are removed. -ENOENT. */
 int net_leave(struct service *service, uint64_t nwid);
 struct net *net_find(struct service *service, uint64_t nwid);
+/* (Re)create the network's stack. 0 or -ENOMEM, logged. For net.c and net_update.c. */
+int net_stack_make(struct net *net, uint32_t mtu);
 /* Bring addresses and routes of the stack up to date with the core's view. Not from a core
  * callback: there, mark the network with net_mark and it happens at the end of the turn. */
 void net_update(struct net *net);
