@@ -14,6 +14,9 @@
 struct tcp_pcb_extra {
 	struct timer_node timer; /* its deadline, stk_tcp_timer.c */
 	bool is_half_open;       /* counted in the_stack.half_open */
+	/* In a list while `undated` is not 0, stk_tcp_timer.c. */
+	uint8_t undated; /* which of its timers an operation has started */
+	struct tcp_pcb *undated_next, *undated_previous;
 };
 
 struct ip4_addr;

@@ -57,6 +57,10 @@ struct stack {
 	struct stack_tcp *events_first, *events_last; /* handles with events to deliver */
 	struct stack_tcp *delivering;                 /* handle whose callbacks run now, or NULL */
 	struct tcp_pcb *entered; /* the pcb that lwIP works on now, until it is freed */
+	struct tcp_pcb *undated; /* pcbs whose newest times are older than they say */
+	bool is_clocked;         /* inside input() or advance(): now_ms is now */
+	bool has_undated;        /* an operation ran since the clock was told */
+	uint8_t entered_timers;  /* those of `entered` that ran before */
 	struct timerq timers;    /* pcbs with a deadline */
 	uint32_t half_open;      /* SYN received, handshake not finished */
 	int abort_error;         /* errno of connections that lwIP aborts now */
@@ -110,7 +114,7 @@ void stk_tcp_unreachable(struct stack *s, uint32_t ip);
 /* Bracket everything that makes lwIP work on one pcb; enter() is also called by the input hook. */
 void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb);
 void stk_tcp_leave(struct stack *s);
-/* Tell lwIP the time. */
+/* Tell lwIP the time; timers started by operations since the last time start now. */
 void stk_tcp_clock(struct stack *s);
 void stk_tcp_deliver(struct stack *s);
 void stk_tcp_advance(struct stack *s);

@@ -322,6 +322,16 @@ void neigh_advance(struct stack *s)
 	}
 }
 
+void neigh_redate(struct stack *s, int64_t last_ms)
+{
+	struct neigh_table *t = &s->neighbours;
+	for (uint32_t i = 0; t->asking > 0 && i < t->count; i++) {
+		if (t->entries[i].is_asking && t->entries[i].asked_ms == last_ms) {
+			t->entries[i].asked_ms = s->now_ms;
+		}
+	}
+}
+
 int64_t neigh_deadline(const struct neigh_table *t)
 {
 	return t->asking > 0 ? t->next_ask_ms : INT64_MAX;

@@ -42,6 +42,8 @@ void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length)
 void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create);
 /* Repeat questions that are due; give up after NEIGH_ASK_TRIES. */
 void neigh_advance(struct stack *s);
+/* What was asked at `last_ms`, by an operation that did not know the time, was asked now. */
+void neigh_redate(struct stack *s, int64_t last_ms);
 int64_t neigh_deadline(const struct neigh_table *t);
 
 #endif

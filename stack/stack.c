@@ -70,34 +70,49 @@ static void fragments_advance(struct stack *s)
 	}
 }
 
+/* Operations do not carry the time, and the caller's clock may have moved on since it was last
+ * told. So deadline() asks to be told after each operation, and what the operation dated is dated
+ * anew. */
 static void clock_set(struct stack *s, int64_t now_ms)
 {
-	if (now_ms > s->now_ms) { /* never back, whatever the caller's clock does */
+	int64_t last_ms = s->now_ms;
+	if (now_ms > last_ms) { /* never back, whatever the caller's clock does */
 		s->now_ms = now_ms;
-		stk_tcp_clock(s);
+	}
+	stk_tcp_clock(s);
+	if (s->has_undated) {
+		neigh_redate(s, last_ms);
+		s->has_undated = false;
 	}
 }
 
 static void advance(struct stack *s, int64_t now_ms)
 {
 	clock_set(s, now_ms);
+	s->is_clocked = true;
 	stk_tcp_advance(s);
 	neigh_advance(s);
 	fragments_advance(s);
 	stk_tcp_deliver(s);
+	s->is_clocked = false;
 }
 
 static void input(struct stack *s, const struct stack_frame *frames, size_t count, int64_t now_ms)
 {
 	clock_set(s, now_ms);
+	s->is_clocked = true;
 	for (size_t i = 0; i < count; i++) {
 		frame_input(s, &frames[i]);
 	}
 	stk_tcp_deliver(s);
+	s->is_clocked = false;
 }
 
 static int64_t deadline(const struct stack *s)
 {
+	if (s->has_undated) {
+		return s->now_ms;
+	}
 	int64_t at = stk_tcp_deadline(s);
 	int64_t ask = neigh_deadline(&s->neighbours);
 	at = ask < at ? ask : at;

@@ -135,7 +135,7 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 	tcp_attach(tcp);
 	int error = connect_pcb(pcb, source->ip, local->port, to, remote->port);
 	if (error != 0) {
-		tcp_abort(tcp_detach(tcp));
+		tcp_abandon(tcp_detach(tcp), 0);
 		tcp_handle_free(s, tcp);
 		return error;
 	}
@@ -184,7 +184,9 @@ void stk_tcp_close(struct stack_tcp *tcp)
 void stk_tcp_abort(struct stack_tcp *tcp)
 {
 	if (tcp->pcb) {
-		tcp_abort(tcp_detach(tcp));
+		bool says_so =
+		    tcp->pcb->state != SYN_SENT; /* the peer knows of no connection then */
+		tcp_abandon(tcp_detach(tcp), says_so);
 	}
 	tcp_handle_free(&the_stack, tcp);
 }
@@ -212,7 +214,7 @@ void stk_tcp_unreachable(struct stack *s, uint32_t ip)
 		next = tcp->next;
 		if (tcp->pcb && tcp->pcb->state == SYN_SENT &&
 		    addr_next_hop(s, tcp->remote_ip) == ip) {
-			tcp_abort(tcp_detach(tcp));
+			tcp_abandon(tcp_detach(tcp), 0);
 			tcp->error = EHOSTUNREACH;
 			tcp_tell(s, tcp, EVENT_CLOSED);
 		}

@@ -41,14 +41,78 @@ static void schedule(struct stack *s, struct tcp_pcb *pcb, int64_t earliest_ms)
 	}
 }
 
+/* The timers whose start an operation may set. */
+enum { TIMER_RTO = 1, TIMER_FAST = 2, TIMER_PERSIST = 4, TIMER_RTT = 8 };
+
+static uint8_t running(const struct tcp_pcb *pcb)
+{
+	return (uint8_t)((pcb->rto_on ? TIMER_RTO : 0) |
+			 ((pcb->flags & (TF_ACK_DELAY | TF_CLOSEPEND)) != 0 ? TIMER_FAST : 0) |
+			 (pcb->persist_backoff > 0 ? TIMER_PERSIST : 0) |
+			 (pcb->rttest != 0 ? TIMER_RTT : 0));
+}
+
+static void undated_add(struct stack *s, struct tcp_pcb *pcb)
+{
+	struct tcp_pcb_extra *extra = &pcb->extra;
+	uint8_t started = (uint8_t)(running(pcb) & ~s->entered_timers);
+	if (started == 0) {
+		return;
+	}
+	if (extra->undated == 0) {
+		extra->undated_previous = NULL;
+		extra->undated_next = s->undated;
+		if (s->undated) {
+			s->undated->extra.undated_previous = pcb;
+		}
+		s->undated = pcb;
+	}
+	extra->undated |= started;
+	s->has_undated = true;
+}
+
+static void undated_remove(struct stack *s, struct tcp_pcb *pcb)
+{
+	struct tcp_pcb_extra *extra = &pcb->extra;
+	if (extra->undated == 0) {
+		return;
+	}
+	extra->undated = 0;
+	*(extra->undated_previous ? &extra->undated_previous->extra.undated_next : &s->undated) =
+	    extra->undated_next;
+	if (extra->undated_next) {
+		extra->undated_next->extra.undated_previous = extra->undated_previous;
+	}
+}
+
 void stk_tcp_clock(struct stack *s)
 {
 	tcp_ticks = (u32_t)s->now_ms;
+	while (s->undated) {
+		struct tcp_pcb *pcb = s->undated;
+		uint8_t started = pcb->extra.undated;
+		undated_remove(s, pcb);
+		if ((started & TIMER_RTO) != 0) {
+			pcb->rto_start = tcp_ticks;
+		}
+		if ((started & TIMER_FAST) != 0) {
+			pcb->fast_start = tcp_ticks;
+		}
+		if ((started & TIMER_PERSIST) != 0) {
+			pcb->persist_start = tcp_ticks;
+		}
+		if ((started & TIMER_RTT) != 0 && pcb->rttest != 0) {
+			pcb->rttest = tcp_ticks ? tcp_ticks : 1;
+		}
+		timerq_remove(&s->timers, &pcb->extra.timer);
+		schedule(s, pcb, INT64_MIN);
+	}
 }
 
 void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb)
 {
 	s->entered = pcb;
+	s->entered_timers = running(pcb);
 }
 
 static void leave(struct stack *s, int64_t earliest_ms)
@@ -62,6 +126,9 @@ static void leave(struct stack *s, int64_t earliest_ms)
 		tcp_finished(s, pcb->callback_arg);
 	}
 	schedule(s, pcb, earliest_ms);
+	if (!s->is_clocked) {
+		undated_add(s, pcb);
+	}
 }
 
 void stk_tcp_leave(struct stack *s)
@@ -72,6 +139,7 @@ void stk_tcp_leave(struct stack *s)
 void tcp_pcb_forget(struct stack *s, struct tcp_pcb *pcb)
 {
 	timerq_remove(&s->timers, &pcb->extra.timer);
+	undated_remove(s, pcb);
 	if (s->entered == pcb) {
 		s->entered = NULL;
 	}
