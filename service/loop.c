@@ -150,8 +150,11 @@ static int loop_timeout(struct loop *loop)
 		return -1;
 	}
 	loop_clock(loop); /* the turn took time */
+	if (deadline <= loop->now.mono_ms) {
+		return 0;
+	}
 	int64_t left = deadline - loop->now.mono_ms;
-	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
 static void loop_turn(struct loop *loop)
