@@ -17,6 +17,7 @@
 
 enum {
 	PORTS_HASH = 256,
+	PICK_STEP_MAX = 3,
 	PORTS_EPHEMERAL_COUNT = PORTS_EPHEMERAL_LAST - PORTS_EPHEMERAL_FIRST + 1,
 	PORTS_WORDS = (PORTS_EPHEMERAL_COUNT + 63) / 64,
 };
@@ -36,7 +37,9 @@ struct time_wait {
 
 struct ports {
 	uint64_t key;
-	uint64_t picks; /* counter mixed with the key: where the next search begins */
+	uint64_t
+	    picks; /* counter mixed with the key: how far the next search begins from the last */
+	unsigned last_pick; /* bit of the port picked last; at first a random one */
 	struct port_bucket *hash[PORTS_HASH];
 	uint64_t ephemeral[PORTS_WORDS]; /* bit set = the port has a bucket */
 	struct time_wait *oldest, *newest;
@@ -58,6 +61,7 @@ struct ports *ports_new(uint64_t key)
 	struct ports *ports = calloc(1, sizeof *ports);
 	if (ports) {
 		ports->key = key;
+		ports->last_pick = (unsigned)(mix(key, 0) % PORTS_EPHEMERAL_COUNT);
 	}
 	return ports;
 }
@@ -198,11 +202,14 @@ static bool bucket_conflicts(const struct port_bucket *b, const struct port_plac
 	       list_conflicts(b->others, wanted, self);
 }
 
-/* A port of the ephemeral range that nobody holds, or 0. Starts at a keyed place, goes round once.
- */
+/* A port of the ephemeral range that nobody holds, or 0. Small random steps (RFC 6056, algorithm
+ * 5), so that a port comes again as late as possible: the peer may still have the old connection in
+ * TIME_WAIT, and a new SYN there can stay without an answer (measured: one in 200 connections with
+ * wholly random ports). */
 static uint16_t ephemeral_pick(struct ports *ports)
 {
-	unsigned start = (unsigned)(mix(ports->key, ++ports->picks) % PORTS_EPHEMERAL_COUNT);
+	unsigned step = 1 + (unsigned)(mix(ports->key, ++ports->picks) % PICK_STEP_MAX);
+	unsigned start = (ports->last_pick + step) % PORTS_EPHEMERAL_COUNT;
 	for (unsigned i = 0; i < PORTS_EPHEMERAL_COUNT;) {
 		unsigned bit = (start + i) % PORTS_EPHEMERAL_COUNT;
 		uint64_t free_bits = ~ports->ephemeral[bit / 64] >> (bit % 64);
@@ -212,6 +219,7 @@ static uint16_t ephemeral_pick(struct ports *ports)
 		}
 		unsigned found = bit + (unsigned)__builtin_ctzll(free_bits);
 		if (found < PORTS_EPHEMERAL_COUNT) {
+			ports->last_pick = found;
 			return (uint16_t)(PORTS_EPHEMERAL_FIRST + found);
 		}
 		i +=

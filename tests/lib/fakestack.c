@@ -211,6 +211,7 @@ const struct stack_ops *fakestack_ops(void)
 	static const struct stack_ops ops = {
 		.abi = STACK_ABI,
 		.size = sizeof ops,
+		.destroy = fakestack_free,
 		.tcp_listen = op_listen,
 		.tcp_unlisten = op_unlisten,
 		.tcp_connect = op_connect,

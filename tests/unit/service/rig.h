@@ -91,7 +91,9 @@ struct rig {
 	char directory[64], path[96];
 	int control; /* the client's connection */
 	uint32_t seq;
-	unsigned turns; /* of the last rig_settle */
+	unsigned turns;                /* of the last rig_settle */
+	bool (*pump)(struct rig *rig); /* moves frames of a real stack; true if something moved */
+	void *wire;
 };
 
 static void rig_dispatch(struct watch *w, uint32_t events)
@@ -137,11 +139,12 @@ static void rig_settle(struct rig *r)
 		assert_true(r->turns < MOST_TURNS);
 		bool is_quiet =
 		    rig_turn(r) == 0 && vhost_deadline(r->net.vhost) > r->loop.now.mono_ms;
+		is_quiet = !(r->pump && r->pump(r)) && is_quiet;
 		quiet = is_quiet ? quiet + 1 : 0;
 	}
 }
 
-static void rig_sleep(struct rig *r, int64_t ms)
+__attribute__((unused)) static void rig_sleep(struct rig *r, int64_t ms)
 {
 	r->loop.now.mono_ms += ms;
 	rig_settle(r);
@@ -171,8 +174,8 @@ static void rig_hello(struct rig *r, int fd, struct rpc_welcome *out)
 	assert_int_equal(rpc_recv(fd, out, sizeof *out, NULL, &none, MSG_DONTWAIT), sizeof *out);
 }
 
-/* A virtual host with the address 10.0.0.1; is_up: the network is OK. */
-static void rig_open(struct rig *r, bool is_up)
+/* Everything around a virtual host, except its stack. */
+static void rig_prepare(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
 	(void)snprintf(r->directory, sizeof r->directory, "/tmp/netcon-rig-XXXXXX");
@@ -187,15 +190,15 @@ static void rig_open(struct rig *r, bool is_up)
 	r->service.fd_capacity = 4000;
 	r->net.service = &r->service;
 	r->net.nwid = 0x8056c2e21c000001U;
-	struct stack_callbacks callbacks = { .size = sizeof callbacks };
-	vhost_stack_callbacks(&callbacks);
-	r->net.ops = fakestack_ops();
-	r->net.stack = fakestack_new(&callbacks, &r->net);
-	if (is_up) {
+}
+
+static void rig_start(struct rig *r, const char *address)
+{
+	if (address) {
 		r->net.is_ok = true;
 		r->net.address_count = 1;
-		r->net.addresses[0] =
-		    (struct stack_ip){ .bytes = { 10, 0, 0, 1 }, .family = 4, .bits = 24 };
+		r->net.addresses[0] = (struct stack_ip){ .family = 4, .bits = 24 };
+		assert_int_equal(inet_pton(AF_INET, address, r->net.addresses[0].bytes), 1);
 	}
 	assert_int_equal(vhost_open(&r->net, r->path, &r->net.vhost), 0);
 	struct rpc_welcome w;
@@ -204,13 +207,24 @@ static void rig_open(struct rig *r, bool is_up)
 	assert_int_equal(w.h.error, 0);
 }
 
+/* A virtual host with a fake stack and the address 10.0.0.1; is_up: the network is OK. */
+__attribute__((unused)) static void rig_open(struct rig *r, bool is_up)
+{
+	rig_prepare(r);
+	struct stack_callbacks callbacks = { .size = sizeof callbacks };
+	vhost_stack_callbacks(&callbacks);
+	r->net.ops = fakestack_ops();
+	r->net.stack = fakestack_new(&callbacks, &r->net);
+	rig_start(r, is_up ? "10.0.0.1" : NULL);
+}
+
 static void rig_close(struct rig *r)
 {
 	(void)close(r->control);
 	rig_settle(r);
 	vhost_close(r->net.vhost);
 	assert_int_equal(r->service.fd_used, 0);
-	fakestack_free(r->net.stack);
+	r->net.ops->destroy(r->net.stack);
 	(void)close(r->loop.epoll);
 	assert_int_not_equal(access(r->path, F_OK), 0); /* the socket file is gone */
 	assert_int_equal(rmdir(r->directory), 0);

@@ -161,6 +161,25 @@ static void test_ephemeral(void **state)
 	ports_free(ports);
 }
 
+/* A freed port does not come again soon: the peer may remember the old connection. */
+static void test_ephemeral_comes_again_late(void **state)
+{
+	(void)state;
+	enum { ROUND = 9000 };
+	struct ports *ports = ports_new(KEY);
+	uint8_t *seen = calloc(65536, 1);
+	struct port_place p = place(0, 1, 0);
+	for (int i = 0; i < ROUND; i++) {
+		struct port_entry e = { 0 };
+		assert_int_equal(ports_bind(ports, &e, &p), 0);
+		assert_false(seen[e.place.port]);
+		seen[e.place.port] = 1;
+		ports_release(ports, &e);
+	}
+	free(seen);
+	ports_free(ports);
+}
+
 static struct port_tuple tuple(uint8_t host, uint16_t port, uint16_t remote_port)
 {
 	struct port_tuple t = { .family = PORT_V4, .local_port = port, .remote_port = remote_port };
@@ -337,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_time_wait),
 		cmocka_unit_test(test_time_wait_is_capped),
 		cmocka_unit_test(test_ephemeral),
+		cmocka_unit_test(test_ephemeral_comes_again_late),
 		cmocka_unit_test(test_lookup_prefers_the_exact_address),
 		cmocka_unit_test(test_reuseport_spreads),
 		cmocka_unit_test(test_random_walk),
