@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The command line: switches in any order (vl2 11.2), then one row of the command table. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGUMENTS_MAX = 64 };
+
+static const char DEFAULT_HOME[] = "/var/lib/zerotier-one"; /* the service's, vl2 10.2 */
+static const char DEFAULT_HOST[] = "127.0.0.1";
+
+static const struct command {
+	const char *name, *arguments, *help;
+	cli_command *run;
+} commands[] = {
+	{ "info", "", "Display status info", cmd_info },
+	{ "status", NULL, NULL, cmd_info },
+	{ "listpeers", "", "List all peers", cmd_listpeers },
+	{ "peers", "", "List all peers (prettier)", cmd_peers },
+	{ "listnetworks", "", "List all networks", cmd_listnetworks },
+	{ "join", "<network ID>", "Join a network", cmd_join },
+	{ "leave", "<network ID>", "Leave a network", cmd_leave },
+	{ "set", "<network ID> <setting>", "Set a network setting", cmd_set },
+	{ "get", "<network ID> <setting>", "Get a network setting", cmd_get },
+	{ "listmoons", "", "List moons (federated root sets)", cmd_listmoons },
+	{ "dump", "", "Debug settings dump for support", cmd_dump },
+	{ "/<path>", "", "GET a path of the service's API", cmd_path },
+};
+
+void help_print(FILE *out)
+{
+	(void)fprintf(out,
+		      "zerotier-cli of netcon " CLI_VERSION " (ZeroTier " CLI_REFERENCE_VERSION
+		      " compatible)\n"
+		      "Usage: zerotier-cli [-switches] <command/path> [<args>]\n\n"
+		      "Available switches:\n"
+		      "  -h                      - Display this help\n"
+		      "  -v                      - Show version\n"
+		      "  -j                      - Display full raw JSON output\n"
+		      "  -D<path>                - ZeroTier home path for parameter auto-detect\n"
+		      "  -H<ip>                  - Address of the service (default: %s)\n"
+		      "  -p<port>                - HTTP port (default: auto)\n"
+		      "  -T<token>               - Authentication token (default: auto)\n\n"
+		      "Available commands:\n",
+		      DEFAULT_HOST);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+		if (c->help) {
+			int width = fprintf(out, "  %s%s%s", c->name, c->arguments[0] ? " " : "",
+					    c->arguments);
+			(void)fprintf(out, "%*s- %s\n", width < 30 ? 30 - width : 1, "", c->help);
+		}
+	}
+	(void)fprintf(out,
+		      "\nAvailable settings:\n"
+		      "  Settings to use with [get/set] may include property names from\n"
+		      "  the JSON output of \"zerotier-cli -j listnetworks\". Additionally,\n"
+		      "  (ip, ip4, ip6, ip6plane, and ip6prefix can be used). For instance:\n"
+		      "  zerotier-cli get <network ID> ip6plane will return the 6PLANE address\n"
+		      "  assigned to this node. allowManaged, allowGlobal, allowDefault and\n"
+		      "  allowDNS can be set.\n\n"
+		      "The home path defaults to $ZEROTIER_HOME, else %s.\n",
+		      DEFAULT_HOME);
+}
+
+/* ---- switches ----------------------------------------------------------------------------------
+ */
+
+enum verdict {
+	GO_ON = -1, /* anything else is an exit code */
+};
+
+/* Malformed: the help on standard output and exit 1, as the reference. */
+static int malformed(const struct cli *cli, const char *text, const char *why)
+{
+	help_print(cli->out);
+	complain(cli, "%s: %s", text, why);
+	return CLI_REFUSED;
+}
+
+static int switch_port(struct cli *cli, const char *text)
+{
+	char *end;
+	cli->port = strtol(text + 2, &end, 10);
+	if (end == text + 2 || *end != '\0' || cli->port < 1 || cli->port > 65535) {
+		return malformed(cli, text, "the port is a number from 1 to 65535, as in -p9993");
+	}
+	return GO_ON;
+}
+
+static int switch_token(struct cli *cli, const char *text)
+{
+	size_t length = strlen(text + 2);
+	if (length == 0 || length >= sizeof(cli->token)) {
+		return malformed(cli, text, "the token follows without a space, as in -Tabc");
+	}
+	memcpy(cli->token, text + 2, length + 1);
+	return GO_ON;
+}
+
+static int switch_help(const struct cli *cli)
+{
+	help_print(cli->out);
+	return CLI_DONE;
+}
+
+static int switch_version(const struct cli *cli, const char *version)
+{
+	(void)fprintf(cli->out, "%s\n", version);
+	return CLI_DONE;
+}
+
+static int switch_unknown(const struct cli *cli, const char *text)
+{
+	help_print(cli->err);
+	complain(cli, "unknown switch %s; the switches are listed above", text);
+	return CLI_USAGE;
+}
+
+static int switch_read(struct cli *cli, const char *text)
+{
+	if (strcmp(text, "--version") == 0) {
+		return switch_version(cli, CLI_VERSION);
+	}
+	if (strcmp(text, "--help") == 0) {
+		return switch_help(cli);
+	}
+	switch (text[1]) {
+	case 'h':
+	case '?':
+		return switch_help(cli);
+	case 'v':
+		return switch_version(cli, CLI_REFERENCE_VERSION);
+	case 'q':
+		return GO_ON;
+	case 'j':
+		cli->is_json = true;
+		return text[2] ? malformed(cli, text, "-j takes no value") : GO_ON;
+	case 'D':
+		cli->home = text + 2;
+		return text[2] ? GO_ON
+			       : malformed(cli, text,
+					   "the path follows without a space, as in -D/home");
+	case 'H':
+		cli->host = text + 2;
+		return text[2]
+			   ? GO_ON
+			   : malformed(cli, text,
+				       "the address follows without a space, as in -H127.0.0.1");
+	case 'p':
+		return switch_port(cli, text);
+	case 'T':
+		return switch_token(cli, text);
+	default:
+		return switch_unknown(cli, text);
+	}
+}
+
+/* ---- commands ----------------------------------------------------------------------------------
+ */
+
+static const struct command *command_find(const char *name)
+{
+	static const struct command path = { .run = cmd_path };
+	if (name[0] == '/') {
+		return &path;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) == 0) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+void complain(const struct cli *cli, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	(void)fprintf(cli->err, "%s: ", cli->program);
+	(void)vfprintf(cli->err, format, args);
+	(void)fputc('\n', cli->err);
+	va_end(args);
+}
+
+bool nwid_is_valid(const char *text)
+{
+	return strlen(text) == 16 && strspn(text, "0123456789abcdefABCDEF") == 16;
+}
+
+int cli_run(struct cli *cli, int argc, char **argv)
+{
+	char *arguments[ARGUMENTS_MAX];
+	int count = 0;
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	cli->program = slash ? slash + 1 : argc > 0 ? argv[0] : "zerotier-cli";
+	cli->host = DEFAULT_HOST;
+	cli->home = getenv("ZEROTIER_HOME");
+	if (!cli->home || !cli->home[0]) {
+		cli->home = DEFAULT_HOME;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] == '-') {
+			int code = switch_read(cli, argv[i]);
+			if (code != GO_ON) {
+				return code;
+			}
+		} else if (count < ARGUMENTS_MAX) {
+			arguments[count++] = argv[i];
+		}
+	}
+	const struct command *command = count > 0 ? command_find(arguments[0]) : NULL;
+	if (!command) {
+		help_print(cli->err);
+		if (count > 0) {
+			complain(cli, "unknown command %s; the commands are listed above",
+				 arguments[0]);
+		} else {
+			complain(cli, "no command given; the commands are listed above");
+		}
+		return CLI_USAGE;
+	}
+	return command->run(cli, count - 1, arguments);
+}
