@@ -25,7 +25,7 @@ enum {
 	FIRST_RETRY_MS = 250,
 	/* Both ends of a RENDEZVOUS begin at about the same time, and what reaches a NAT before its
 	 * own side has sent is lost. Two more tries make up for that, and for a lost datagram; the
-	 * next introduction may be 30 s away. */
+	 * next introduction may be 30 s away, the next heartbeat of a new client 14 s. */
 	PUNCH_TRIES = 3,
 	PUNCH_MS = 500,
 };
@@ -118,13 +118,19 @@ static void punch_once(struct zt_node *node, struct zt_now now, struct peer *pee
 {
 	const struct tx_to to = { .to = peer->punch.to, .socket = peer->punch.socket };
 	peer->punch.left--;
-	peer->punch.next_ms = now.mono_ms + PUNCH_MS;
-	contact(node, now, peer, &to);
+	if (peer->punch.is_hello) {
+		peer->punch.next_ms = now.mono_ms + GATE_CONFIRM_MS;
+		contact_hello(node, now, peer, &to, false);
+	} else {
+		peer->punch.next_ms = now.mono_ms + PUNCH_MS;
+		contact(node, now, peer, &to);
+	}
 }
 
 void keepalive_punch(struct zt_node *node, struct zt_now now, struct peer *peer,
-		     const struct tx_to *to)
+		     const struct tx_to *to, bool is_hello)
 {
+	peer->punch.is_hello = is_hello;
 	peer->punch.to = to->to;
 	peer->punch.socket = to->socket;
 	peer->punch.left = PUNCH_TRIES;
@@ -132,7 +138,7 @@ void keepalive_punch(struct zt_node *node, struct zt_now now, struct peer *peer,
 	keepalive_schedule(node, now, peer);
 }
 
-/* Again, unless the peer has answered from that IP meanwhile. */
+/* Again, unless the peer has a path to that IP by now. */
 static void punch_again(struct zt_node *node, struct zt_now now, struct peer *peer)
 {
 	for (size_t i = 0; i < peer->path_count; i++) {

@@ -12,10 +12,10 @@ void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 /* HELLO, or ECHO if the peer's version is known to understand it (vl1 12.2). */
 void contact(struct zt_node *node, struct zt_now now, struct peer *peer, const struct tx_to *to);
 
-/* A relay says that the peer is there (vl1 9.6): contact it now and a few times more, until it
- * answers. */
+/* The peer may be there: contact it now and, until something comes from that IP, a few times more.
+ */
 void keepalive_punch(struct zt_node *node, struct zt_now now, struct peer *peer,
-		     const struct tx_to *to);
+		     const struct tx_to *to, bool is_hello);
 
 /* Set the peer's deadline after something changed that it depends on. */
 void keepalive_schedule(struct zt_node *node, struct zt_now now, struct peer *peer);

@@ -59,11 +59,19 @@ static void consider_path(struct zt_node *node, struct zt_now now, const struct 
 		}
 		return;
 	}
-	if (limit_gate(&in->path->last_confirm_ms, now.mono_ms, GATE_CONFIRM_MS)) {
-		const struct tx_to to = tx_to_path(in->path);
-		contact_hello(node, now, peer, &to, false);
-		in->path->last_out_ms = now.mono_ms;
+	if (!limit_gate(&in->path->last_confirm_ms, now.mono_ms, GATE_CONFIRM_MS)) {
+		return;
 	}
+	/* Without any path to the peer a lost datagram would leave it unreachable until its next
+	 * heartbeat, so ask more than once then. With one, a single question is enough, and all
+	 * that a replay from a false address brings about (vl1 19.7). */
+	const struct tx_to to = tx_to_path(in->path);
+	if (peer_best_path(peer, now.mono_ms)) {
+		contact_hello(node, now, peer, &to, false);
+	} else {
+		keepalive_punch(node, now, peer, &to, true);
+	}
+	in->path->last_out_ms = now.mono_ms;
 }
 
 void learn_from(struct zt_node *node, struct zt_now now, struct packet_in *in)

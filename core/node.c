@@ -26,6 +26,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Every packet takes a random id, and the host's generator may be a system call: fetch many. */
+enum { ID_STOCK = 128 };
+struct node_ids {
+	size_t left;
+	uint64_t values[ID_STOCK];
+};
+
 /* ---- making and freeing
  * --------------------------------------------------------------------------- */
 
@@ -56,9 +63,10 @@ static int parts_new(struct zt_node *node)
 	node->validated = validated_new();
 	node->neighbours = zt_malloc(sizeof *node->neighbours);
 	node->expanded = zt_malloc(PACKET_MAX_BYTES);
+	node->ids = zt_calloc(1, sizeof *node->ids);
 	if (!node->paths || !node->expect || !node->frags || !node->keep || !node->waiting ||
 	    !node->whois || !node->checks || !node->reach || !node->relay || !node->validated ||
-	    !node->neighbours || !node->expanded) {
+	    !node->neighbours || !node->expanded || !node->ids) {
 		return ZT_E_NO_MEMORY;
 	}
 	limit_neighbours_init(node->neighbours);
@@ -82,6 +90,7 @@ static void parts_free(struct zt_node *node)
 	if (node->vl2) {
 		vl2_free(node);
 	}
+	zt_free(node->ids);
 	zt_free(node->expanded);
 	zt_free(node->neighbours);
 	validated_free(node->validated);
@@ -308,9 +317,12 @@ void node_random(const struct zt_node *node, void *out, size_t length)
 
 uint64_t node_random_u64(const struct zt_node *node)
 {
-	uint64_t value;
-	node_random(node, &value, sizeof value);
-	return value;
+	struct node_ids *ids = node->ids;
+	if (ids->left == 0) {
+		node_random(node, ids->values, sizeof ids->values);
+		ids->left = ID_STOCK;
+	}
+	return ids->values[--ids->left];
 }
 
 void node_store(const struct zt_node *node, enum zt_store kind, uint64_t id, const void *bytes,

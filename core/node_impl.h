@@ -17,6 +17,7 @@
 
 struct checks;
 struct keep;
+struct node_ids;
 struct reach;
 struct relay;
 struct waiting;
@@ -58,7 +59,8 @@ struct zt_node {
 	struct limit_neighbours *neighbours;
 	struct vl2 *vl2;
 
-	uint8_t *expanded; /* PACKET_MAX_BYTES: the decompressed packet under way */
+	struct node_ids *ids; /* random numbers in stock */
+	uint8_t *expanded;    /* PACKET_MAX_BYTES: the decompressed packet under way */
 	uint64_t counters[ZT_COUNTERS];
 };
 

@@ -25,7 +25,7 @@ enum rx_result on_error(struct zt_node *node, struct zt_now now, struct packet_i
 			 "another node has our address; a new identity is needed upstream=%010llx",
 			 (unsigned long long)in->source);
 		node_event(node, ZT_EVENT_IDENTITY_COLLISION, in->source);
-		return RX_DONE;
+		return RX_IGNORED; /* to be refused is not to be online */
 	case ERROR_OBJ_NOT_FOUND:
 	case ERROR_UNSUPPORTED_OPERATION:
 	case ERROR_NEED_MEMBERSHIP_CERTIFICATE:

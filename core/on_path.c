@@ -56,7 +56,7 @@ enum rx_result on_rendezvous(struct zt_node *node, struct zt_now now, struct pac
 		tx_raw(node, &to, junk, sizeof junk);
 		to.ttl = 0;
 	}
-	keepalive_punch(node, now, peer, &to);
+	keepalive_punch(node, now, peer, &to, false);
 	return RX_DONE;
 }
 

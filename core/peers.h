@@ -34,11 +34,12 @@ struct peer {
 	unsigned push_in_count;
 	int64_t last_whois_answer_ms; /* gate 15.3 */
 	unsigned attempts;            /* upstreams: tries without an answer */
-	/* An address that a RENDEZVOUS named, tried a few times (keepalive.c). */
+	/* An address that it may be reached at, tried a few times (keepalive.c). */
 	struct {
 		struct zt_endpoint to;
 		int32_t socket;
 		unsigned left; /* 0 = none */
+		bool is_hello; /* else ECHO where that is understood */
 		int64_t next_ms;
 	} punch;
 	struct deadline deadline;

@@ -5,15 +5,17 @@
 #include "core/mem.h"
 #include "core/peer_impl.h"
 
-/* Relay scores (vl1 11.5) fit in 64 bits: 0xffff times a number of minutes. */
+/* Relay scores (vl1 11.5). An upstream that does not answer now comes after all that do: by the score
+ * alone a dead one would be used for a minute (docs/decisions/021). */
 static uint64_t score(const struct peer *peer, const struct path *path, int64_t now_ms)
 {
 	int64_t silent_ms = now_ms - peer->last_receive_ms;
 	if (silent_ms >= PEER_EXPIRY_MS) {
 		return UINT32_MAX;
 	}
+	uint64_t penalty = path_is_alive(path, now_ms) ? 0 : (uint64_t)1 << 24;
 	uint64_t latency = path->latency_ms ? path->latency_ms : PATH_LATENCY_UNKNOWN;
-	return latency * (uint64_t)(silent_ms / PEER_SCORE_STEP_MS + 1);
+	return penalty + latency * (uint64_t)(silent_ms / PEER_SCORE_STEP_MS + 1);
 }
 
 struct peer *upstream_best(const struct zt_node *node, struct zt_now now, const struct peer *except)

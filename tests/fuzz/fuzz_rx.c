@@ -148,6 +148,25 @@ static void give_sealed(struct zt_node *node, struct zt_now now, uint8_t control
 	give(node, now, packet, length);
 }
 
+static void give_raw(struct zt_node *node, struct zt_now now, struct rd bytes)
+{
+	size_t length = rd_left(&bytes);
+	uint8_t *copy = zt_malloc(length); /* of its own, so that reading past its end shows */
+	BUG_ON(!copy);
+	rd_copy(&bytes, copy, length);
+	give(node, now, copy, length);
+	zt_free(copy);
+}
+
+static void time_passes(struct zt_node *node, struct zt_now *now, int64_t ms)
+{
+	now->mono_ms += ms;
+	now->wall_ms += ms;
+	zt_tick(node, *now);
+	arena_empty(NULL);
+	BUG_ON(zt_deadline(node) < now->mono_ms);
+}
+
 static void play(struct zt_node *node, struct rd *r)
 {
 	struct zt_now now = { .mono_ms = 1000, .wall_ms = 1700000000000 };
@@ -157,20 +176,12 @@ static void play(struct zt_node *node, struct rd *r)
 		length = length < rd_left(r) ? length : rd_left(r);
 		struct rd bytes = rd_sub(r, length);
 		if (length > 0 && (control & RAW)) {
-			uint8_t *copy = zt_malloc(length);
-			BUG_ON(!copy);
-			rd_copy(&bytes, copy, length);
-			give(node, now, copy, length);
-			zt_free(copy);
+			give_raw(node, now, bytes);
 		} else if (length > 0) {
 			give_sealed(node, now, control, verb, bytes);
 		}
 		jobs_run(node, now);
-		now.mono_ms += control & LATER ? 1000 : 1;
-		now.wall_ms += control & LATER ? 1000 : 1;
-		zt_tick(node, now);
-		arena_empty(NULL);
-		BUG_ON(zt_deadline(node) < now.mono_ms);
+		time_passes(node, &now, control & LATER ? 1000 : 1);
 	}
 }
 
