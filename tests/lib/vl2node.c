@@ -127,11 +127,11 @@ void vl2node_fini(struct vl2node *v)
 	free(v->arena.tx);
 }
 
-void vl2node_peer(struct vl2node *v, const char *text)
+void vl2node_peer(struct vl2node *v, const char *identity)
 {
 	assert_true(v->peer_count < VL2NODE_PEERS);
 	struct identity *id = &v->peers[v->peer_count];
-	assert_int_equal(identity_parse(text, id), 0);
+	assert_int_equal(identity_parse(identity, id), 0);
 	struct peer *peer;
 	assert_int_equal(peer_add(v->node, v->now, id, NULL, &peer), 0);
 	struct zt_endpoint to = { .family = 4, .port = 9993 };

@@ -114,9 +114,9 @@ static void test_frames(void **state)
 	assert_true(frame.nwid == NWID && frame.ether_type == 0x800 && frame.data.length == 4);
 	assert_ptr_equal(frame.data.bytes, bytes + MSG2_FRAME_HEADER_BYTES);
 
-	for (uint8_t flags = 0; flags <= EXT_FRAME_COM; flags++) {
+	for (unsigned flags = 0; flags <= EXT_FRAME_COM; flags++) {
 		struct ext_frame in = { .nwid = NWID,
-					.flags = flags,
+					.flags = (uint8_t)flags,
 					.to = 0x020000000001,
 					.from = 0xa20102030405,
 					.ether_type = 0x86dd };
