@@ -213,6 +213,19 @@ const struct tag *held_tag_usable(const struct held *held, uint32_t id,
 	return tag && is_usable(tag->timestamp, threshold, window) ? tag : NULL;
 }
 
+bool held_capability_usable(const struct held *held, const struct capability *cap,
+			    const struct held_window *window)
+{
+	return is_usable(cap->timestamp, threshold_of(held, CREDENTIAL_CAPABILITY, cap->id),
+			 window);
+}
+
+bool held_coo_usable(const struct held *held, const struct coo *coo,
+		     const struct held_window *window)
+{
+	return is_usable(coo->timestamp, threshold_of(held, CREDENTIAL_COO, coo->id), window);
+}
+
 void held_sweep(struct held *held, const struct held_window *window)
 {
 	for (size_t i = held->tag_count; i-- > 0;) {
@@ -223,16 +236,12 @@ void held_sweep(struct held *held, const struct held_window *window)
 		}
 	}
 	for (size_t i = held->capability_count; i-- > 0;) {
-		const struct capability *cap = &held->capabilities[i];
-		if (!is_usable(cap->timestamp, threshold_of(held, CREDENTIAL_CAPABILITY, cap->id),
-			       window)) {
+		if (!held_capability_usable(held, &held->capabilities[i], window)) {
 			held->capabilities[i] = held->capabilities[--held->capability_count];
 		}
 	}
 	for (size_t i = held->coo_count; i-- > 0;) {
-		const struct coo *coo = &held->coos[i];
-		if (!is_usable(coo->timestamp, threshold_of(held, CREDENTIAL_COO, coo->id),
-			       window)) {
+		if (!held_coo_usable(held, &held->coos[i], window)) {
 			held->coos[i] = held->coos[--held->coo_count];
 		}
 	}

@@ -54,6 +54,11 @@ struct held_window {
 /* The member's tag of that id if it is usable now, else NULL. */
 const struct tag *held_tag_usable(const struct held *held, uint32_t id,
 				  const struct held_window *window);
+/* May one of held's own be used now? */
+bool held_capability_usable(const struct held *held, const struct capability *cap,
+			    const struct held_window *window);
+bool held_coo_usable(const struct held *held, const struct coo *coo,
+		     const struct held_window *window);
 /* Housekeeping: forget what is not usable. */
 void held_sweep(struct held *held, const struct held_window *window);
 

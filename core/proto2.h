@@ -88,6 +88,16 @@ enum credential_type {
 /* EXT_FRAME (6.2). */
 enum { EXT_FRAME_COM = 0x01, EXT_FRAME_SUBTYPE = 0x0e, EXT_FRAME_ACK = 0x10 };
 
+/* Whole flag bytes of the copies that rules make (6.2): of frames going out and coming in. */
+enum ext_frame_copy {
+	EXT_FRAME_TEE_OUT = 0x02,
+	EXT_FRAME_WATCH_OUT = 0x16,
+	EXT_FRAME_REDIRECT_OUT = 0x04,
+	EXT_FRAME_TEE_IN = 0x08,
+	EXT_FRAME_WATCH_IN = 0x1c,
+	EXT_FRAME_REDIRECT_IN = 0x0a,
+};
+
 /* MULTICAST_FRAME (8.3). */
 enum {
 	MULTICAST_FRAME_COM = 0x01,
