@@ -92,10 +92,11 @@ static long receive(int fd, union client_reply *reply, int *fds, size_t *fd_coun
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static long connect_at(int fd, const char *path, size_t length)
+/* `size` counts the NUL. */
+static long connect_at(int fd, const char *path, size_t size)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	memcpy(name.sun_path, path, length);
+	memcpy(name.sun_path, path, size); /* NOLINT(bugprone-not-null-terminated-result) */
 	long result;
 	int64_t until = clock_s() + CONNECT_S;
 	do {
@@ -120,16 +121,16 @@ static long connect_long(int fd, const char *path)
 	while (count > 0) {
 		link[at++] = digits[--count];
 	}
-	long result = connect_at(fd, link, at);
+	long result = connect_at(fd, link, at + 1);
 	(void)sys(SYS_close, target);
 	return result;
 }
 
 static long connect_path(int fd, const char *path)
 {
-	size_t length = strlen(path);
-	if (length < sizeof((struct sockaddr_un *)0)->sun_path) {
-		return connect_at(fd, path, length);
+	size_t size = strlen(path) + 1;
+	if (size <= sizeof((struct sockaddr_un *)0)->sun_path) {
+		return connect_at(fd, path, size);
 	}
 	return connect_long(fd, path);
 }
@@ -343,7 +344,7 @@ static void header_fill(struct rpc_header *h, size_t length, int a)
 
 int client_start(struct rpc_header *request, size_t length, int a)
 {
-	int pair[2], fds[RPC_MAX_FDS];
+	int pair[2] = { -1, -1 }, fds[RPC_MAX_FDS];
 	size_t count = 0;
 	header_fill(request, length, a);
 	request->flags = (uint16_t)(request->flags | RPC_HAVE_REPLY);

@@ -18,7 +18,7 @@
 
 static bool name_read(long number, int fd, struct rpc_ident *out)
 {
-	struct sockaddr_un name;
+	struct sockaddr_un name = { .sun_family = AF_UNSPEC };
 	socklen_t length = sizeof name;
 	if (sys(number, fd, &name, &length) < 0 || name.sun_family != AF_UNIX ||
 	    length > sizeof name || length <= offsetof(struct sockaddr_un, sun_path)) {

@@ -139,7 +139,7 @@ int sock_open(int family, int type, int protocol);
 /* Lay a fresh virtual socket over `fd` (3.3 rule 5). */
 int sock_replace(int fd, const struct who *who);
 /* conn.c */
-int conn_connect(int fd, const struct who *who, const struct sockaddr *addr, socklen_t length);
+int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, socklen_t length);
 /* opt.c: the socket's pending error, cleared (0 = none), or -errno. */
 int opt_take_error(int fd);
 

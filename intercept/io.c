@@ -22,8 +22,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-extern void __chk_fail(void) __attribute__((noreturn));
-
 /* A socket that cannot carry data: new, or a listener. Asked of the kernel only where a hint says
  * so. */
 static bool is_dataless(int fd)
@@ -270,6 +268,9 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct
 
 /* ---- other names of the same ----------------------------------------------------------------- */
 
+/* What programs built with _FORTIFY_SOURCE call; names, parameters and the end are libc's.
+ * NOLINTBEGIN(bugprone-reserved-identifier,readability-function-size) */
+extern void __chk_fail(void) __attribute__((noreturn));
 extern ssize_t __recv_chk(int fd, void *bytes, size_t length, size_t room, int flags);
 extern ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, int flags,
 			      struct sockaddr *sa, socklen_t *sa_length);
@@ -290,6 +291,7 @@ EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, i
 	}
 	return recvfrom(fd, bytes, length, flags, sa, sa_length);
 }
+/* NOLINTEND(bugprone-reserved-identifier,readability-function-size) */
 
 ALIAS(__send, send);
 ALIAS(__recv, recv);

@@ -87,6 +87,7 @@ long rpc_recv(int fd, void *message, size_t capacity, int *fds, size_t *fd_count
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(RECEIVE_MAX_FDS * sizeof(int))];
 	} control;
+	memset(&control, 0, sizeof control);
 	struct iovec iov = { .iov_base = message, .iov_len = capacity };
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,

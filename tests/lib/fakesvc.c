@@ -538,17 +538,18 @@ static int listen_at(const char *path)
 /* As if it had been killed and started again: nothing is known, the socket is a new one. */
 static void forget_all(void)
 {
+	(void)close(listen_fd);
+	listen_fd = listen_at(socket_path);
+	for (; client_count > 0; client_count--) {
+		(void)close(clients[client_count - 1]);
+	}
+	/* Last, because programs see it. */
 	for (size_t i = 0; i < MAX_SOCKS; i++) {
 		if (socks[i].is_used && socks[i].b >= 0) {
 			(void)close(socks[i].b);
 		}
 		socks[i].is_used = false;
 	}
-	for (; client_count > 0; client_count--) {
-		(void)close(clients[client_count - 1]);
-	}
-	(void)close(listen_fd);
-	listen_fd = listen_at(socket_path);
 }
 
 static void commands_run(void)
@@ -633,51 +634,63 @@ static void hang_up(struct sock *s)
 	s->is_used = false;
 }
 
-static void loop(void)
+static struct pollfd polled[2 + MAX_CLIENTS + MAX_SOCKS];
+static struct sock *watched[MAX_SOCKS];
+
+static void hang_ups(const struct pollfd *p, size_t count)
 {
-	struct pollfd p[2 + MAX_CLIENTS + MAX_SOCKS];
-	struct sock *of[MAX_SOCKS];
-	for (;;) {
-		nfds_t n = 0, first;
-		p[n++] = (struct pollfd){ .fd = listen_fd, .events = POLLIN };
-		p[n++] = (struct pollfd){ .fd = command_fd, .events = POLLIN };
-		size_t polled = client_count, watched = 0;
-		for (size_t i = 0; i < polled; i++) {
-			p[n++] = (struct pollfd){ .fd = clients[i], .events = POLLIN };
+	for (size_t i = 0; i < count; i++) {
+		if ((p[i].revents & POLLHUP) && watched[i]->b == p[i].fd) {
+			hang_up(watched[i]);
 		}
-		first = n;
-		for (size_t i = 0; i < MAX_SOCKS; i++) {
-			if (socks[i].is_used && socks[i].b >= 0) {
-				of[watched++] = &socks[i];
-				p[n++] = (struct pollfd){ .fd = socks[i].b };
-			}
+	}
+}
+
+static void messages(const struct pollfd *p, size_t count)
+{
+	for (size_t i = count; i-- > 0;) {
+		if (i < client_count && p[i].revents && !client_step(clients[i]) &&
+		    i < client_count) {
+			(void)close(clients[i]);
+			clients[i] = clients[--client_count];
 		}
-		if (poll(p, n, -1) < 0) {
-			continue;
+	}
+}
+
+static void client_accept(void)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		clients[client_count++] = fd;
+		shared->connections++;
+	}
+}
+
+static void turn(void)
+{
+	nfds_t n = 2;
+	size_t count = 0, at = client_count;
+	polled[0] = (struct pollfd){ .fd = listen_fd, .events = POLLIN };
+	polled[1] = (struct pollfd){ .fd = command_fd, .events = POLLIN };
+	for (size_t i = 0; i < at; i++) {
+		polled[n++] = (struct pollfd){ .fd = clients[i], .events = POLLIN };
+	}
+	for (size_t i = 0; i < MAX_SOCKS; i++) {
+		if (socks[i].is_used && socks[i].b >= 0) {
+			watched[count++] = &socks[i];
+			polled[n++] = (struct pollfd){ .fd = socks[i].b };
 		}
-		for (size_t i = 0; i < watched; i++) {
-			if ((p[first + i].revents & POLLHUP) && of[i]->b == p[first + i].fd) {
-				hang_up(of[i]);
-			}
-		}
-		if (p[1].revents) {
-			commands_run();
-		}
-		for (size_t i = polled; i-- > 0;) {
-			if (i < client_count && p[2 + i].revents && !client_step(clients[i])) {
-				if (i < client_count) {
-					(void)close(clients[i]);
-					clients[i] = clients[--client_count];
-				}
-			}
-		}
-		if (p[0].revents && p[0].fd == listen_fd && client_count < MAX_CLIENTS) {
-			int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-			if (fd >= 0) {
-				clients[client_count++] = fd;
-				shared->connections++;
-			}
-		}
+	}
+	if (poll(polled, n, -1) < 0) {
+		return;
+	}
+	hang_ups(polled + 2 + at, count);
+	if (polled[1].revents) {
+		commands_run();
+	}
+	messages(polled + 2, at);
+	if (polled[0].revents && polled[0].fd == listen_fd && client_count < MAX_CLIENTS) {
+		client_accept();
 	}
 }
 
@@ -696,7 +709,9 @@ static int run(struct fakesvc *svc)
 	svc->pid = fork();
 	if (svc->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		loop();
+		for (;;) {
+			turn();
+		}
 	}
 	(void)close(listen_fd);
 	(void)close(command_fd);

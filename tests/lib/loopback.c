@@ -33,7 +33,7 @@ int lo_socket(int flags)
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_in a;
+	struct sockaddr_in a = { .sin_port = 0 };
 	socklen_t length = sizeof a;
 	return getsockname(fd, (struct sockaddr *)&a, &length) == 0 ? ntohs(a.sin_port) : 0;
 }

@@ -18,6 +18,13 @@
 /* after the above, which it needs */
 #include <cmocka.h>
 
+/* A length the kernel cannot read. Sanitizers read it themselves and stop: there a good one. */
+#ifdef __SANITIZE_ADDRESS__
+#define LO_BAD_LENGTH (&(socklen_t){ 128 })
+#else
+#define LO_BAD_LENGTH ((socklen_t *)-1)
+#endif
+
 struct sockaddr_in lo_addr(const char *ip, uint16_t port);
 /* A TCP socket with `flags` (SOCK_NONBLOCK...); aborts the case if there is none. */
 int lo_socket(int flags);

@@ -44,7 +44,7 @@ static void case_addresses(void)
 	say_result("EFAULT", accept(listener, bad_pointer, &length));
 	say("that connection is over: %d", recv(c, &byte, 1, 0) <= 0);
 	(void)connector();
-	say_result("EFAULT", accept(listener, (struct sockaddr *)&a, bad_pointer));
+	say_result("EFAULT", accept(listener, (struct sockaddr *)&a, LO_BAD_LENGTH));
 	(void)connector();
 	say_result("NULL length", accept(listener, (struct sockaddr *)&a, NULL));
 	(void)connector();

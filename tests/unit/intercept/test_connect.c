@@ -13,7 +13,7 @@ static void case_blocking(void)
 	uint16_t port;
 	int listener = lo_listener(&port), c = lo_socket(0);
 	say_result("connect", lo_connect(c, port));
-	struct sockaddr_in local, remote;
+	struct sockaddr_in local = { 0 }, remote = { 0 };
 	socklen_t length = sizeof local;
 	int s = accept(listener, (struct sockaddr *)&remote, &length);
 	say("address length %u family %d", length, remote.sin_family);
@@ -32,7 +32,7 @@ static void case_bound(void)
 {
 	uint16_t port;
 	int listener = lo_listener(&port), c = lo_socket(0);
-	struct sockaddr_in a = lo_addr("127.0.0.1", 0), b, seen;
+	struct sockaddr_in a = lo_addr("127.0.0.1", 0), b = a, seen = a;
 	socklen_t length = sizeof a;
 	say_result("bind", bind(c, (struct sockaddr *)&a, sizeof a));
 	say_result("getsockname", getsockname(c, (struct sockaddr *)&b, &length));

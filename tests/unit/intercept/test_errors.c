@@ -195,7 +195,7 @@ static void case_names(void)
 		say_result("negative", getpeername(fd, (struct sockaddr *)&a, &length));
 		length = sizeof a;
 		say_result("EFAULT", getpeername(fd, bad_pointer, &length));
-		say_result("EFAULT", getsockname(fd, (struct sockaddr *)&a, bad_pointer));
+		say_result("EFAULT", getsockname(fd, (struct sockaddr *)&a, LO_BAD_LENGTH));
 		say_result("EFAULT", getsockname(fd, (struct sockaddr *)&a, NULL));
 	}
 }

@@ -57,7 +57,8 @@ static void trace(const char *name, const char *what, struct preload_options *op
 		  size_t size)
 {
 	static struct preload_result out;
-	char file[] = "/tmp/trace.XXXXXX", runner[256];
+	static char runner[256];
+	char file[] = "/tmp/trace.XXXXXX";
 	int fd = mkstemp(file);
 	assert_true(fd >= 0);
 	(void)snprintf(runner, sizeof runner, "strace -f -qq -o %s %s", file, what);

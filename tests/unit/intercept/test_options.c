@@ -96,7 +96,7 @@ static void case_edges(void)
 	length = (socklen_t)-1;
 	say_result("negative", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, text, &length));
 	length = sizeof text;
-	say_result("EFAULT", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, text, bad_pointer));
+	say_result("EFAULT", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, text, LO_BAD_LENGTH));
 	say_result("EFAULT", getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, bad_pointer, &length));
 	length = sizeof text;
 	say_result("IP_OPTIONS", getsockopt(fd, IPPROTO_IP, IP_OPTIONS, text, &length));

@@ -43,6 +43,21 @@ static void case_dup(void)
 	}
 }
 
+static void serve_increments(int listener)
+{
+	int s;
+	char byte;
+	while ((s = accept(listener, NULL, NULL)) >= 0) {
+		if (recv(s, &byte, 1, 0) != 1 || byte == 'q') {
+			_exit(0);
+		}
+		byte++;
+		(void)send(s, &byte, 1, 0);
+		(void)close(s);
+	}
+	_exit(1);
+}
+
 /* Several processes accept from one listener; a connection made by the parent is used by the child.
  */
 static void case_fork(void)
@@ -52,17 +67,7 @@ static void case_fork(void)
 	int listener = lo_listener(&port), sum = 0, served[CONNECTIONS] = { 0 };
 	for (int i = 0; i < CHILDREN; i++) {
 		if (fork() == 0) {
-			int s;
-			char byte;
-			while ((s = accept(listener, NULL, NULL)) >= 0) {
-				if (recv(s, &byte, 1, 0) != 1 || byte == 'q') {
-					_exit(0);
-				}
-				byte++;
-				(void)send(s, &byte, 1, 0);
-				(void)close(s);
-			}
-			_exit(1);
+			serve_increments(listener);
 		}
 	}
 	for (int i = 0; i < CONNECTIONS; i++) {
@@ -133,7 +138,7 @@ static void case_exec_child(void)
 	(void)getsockopt(3, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
 	say("domain %d listens %d", type, listens);
 	say_result("fresh: connect", lo_connect(4, 1) < 0 && errno == ECONNREFUSED ? 0 : -1);
-	struct sockaddr_in a;
+	struct sockaddr_in a = { .sin_port = 0 };
 	length = sizeof a;
 	say_result("listen on 4", listen(4, 1));
 	say_result("getsockname", getsockname(4, (struct sockaddr *)&a, &length));
@@ -301,6 +306,7 @@ static void case_spawn(void)
 	(void)posix_spawn_file_actions_adddup2(&actions, s, 1);
 	say_result("spawn", posix_spawnp(&pid, "sh", &actions, NULL, argv, environ));
 	(void)waitpid(pid, &status, 0);
+	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(s);
 	char text[16] = "";
 	say_result("recv", recv(c, text, sizeof text, MSG_WAITALL));
