@@ -294,7 +294,7 @@ void keepalive_due(struct zt_node *node, struct zt_now now, struct peer *peer)
 		peer->attempts = 0;
 		keepalive(node, now, peer);
 	} else if (now.mono_ms - silent_since(peer) >= PEER_EXPIRY_MS) {
-		peer_forget(node, now, peer);
+		peer_forget(node, peer);
 		return;
 	} else if (is_data_peer(peer, now.mono_ms)) {
 		keepalive(node, now, peer);

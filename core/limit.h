@@ -26,10 +26,9 @@ bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms);
 
 /* Gate 15.1: identity checks of strangers, one per interval and neighbourhood (IPv4 /24, IPv6 /48;
  * neighbourhoods that hash alike share). */
-struct limit_neighbours {
-	int64_t last_ms[GATE_IDENTITY_BUCKETS];
+struct limit_neighbours { /* all zero at first */
+	uint32_t last_ms[GATE_IDENTITY_BUCKETS];
 };
-void limit_neighbours_init(struct limit_neighbours *gates);
 bool limit_neighbours_pass(struct limit_neighbours *gates, const struct zt_endpoint *from,
 			   int64_t now_ms);
 /* The bucket of vl1 15.1; for tests. */

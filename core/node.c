@@ -26,6 +26,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Nodes validated before that say HELLO again, and pass no other gate: a key agreement each. */
+enum { RETURNS_PER_SECOND = 500 };
+
 /* Every packet takes a random id, and the host's generator may be a system call: fetch many. */
 enum { ID_STOCK = 128 };
 struct node_ids {
@@ -61,7 +64,7 @@ static int parts_new(struct zt_node *node)
 	node->reach = reach_new();
 	node->relay = relay_new();
 	node->validated = validated_new();
-	node->neighbours = zt_malloc(sizeof *node->neighbours);
+	node->neighbours = zt_calloc(1, sizeof *node->neighbours);
 	node->expanded = zt_malloc(PACKET_MAX_BYTES);
 	node->ids = zt_calloc(1, sizeof *node->ids);
 	if (!node->paths || !node->expect || !node->frags || !node->keep || !node->waiting ||
@@ -69,7 +72,7 @@ static int parts_new(struct zt_node *node)
 	    !node->neighbours || !node->expanded || !node->ids) {
 		return ZT_E_NO_MEMORY;
 	}
-	limit_neighbours_init(node->neighbours);
+	limit_bucket_init(&node->returning, RETURNS_PER_SECOND, RETURNS_PER_SECOND);
 	int err = fixed_deadlines_reserve(node);
 	return err ? err : vl2_new(node);
 }
@@ -109,10 +112,10 @@ static void parts_free(struct zt_node *node)
 	zt_free(node);
 }
 
-static void peers_forget(struct zt_node *node, struct zt_now now)
+static void peers_forget(struct zt_node *node)
 {
 	for (struct peer *peer; (peer = peers_at(&node->peers, 0));) {
-		peer_forget(node, now, peer);
+		peer_forget(node, peer);
 	}
 }
 
@@ -144,17 +147,18 @@ int zt_node_new(const struct zt_config *config, struct zt_now now, struct zt_nod
 	*out = node;
 	return 0;
 fail:
-	peers_forget(node, now);
+	peers_forget(node);
 	parts_free(node);
 	return err;
 }
 
 void zt_node_free(struct zt_node *node, struct zt_now now)
 {
+	(void)now;
 	if (!node) {
 		return;
 	}
-	peers_forget(node, now);
+	peers_forget(node);
 	parts_free(node);
 }
 

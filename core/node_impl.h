@@ -57,6 +57,7 @@ struct zt_node {
 	struct relay *relay;
 	struct validated *validated;
 	struct limit_neighbours *neighbours;
+	struct limit_bucket returning;
 	struct vl2 *vl2;
 
 	struct node_ids *ids; /* random numbers in stock */

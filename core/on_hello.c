@@ -44,10 +44,14 @@ static void collision_answer(struct zt_node *node, const struct rx_packet *packe
 static void hello_from_stranger(struct zt_node *node, struct zt_now now,
 				const struct rx_packet *packet, const struct identity *identity)
 {
-	/* A root that restarts meets its whole universe at once; those it validated before, and
-	 * remembers, need no gate (decision S20). */
-	if (!validated_has(node->validated, identity) &&
-	    !limit_neighbours_pass(node->neighbours, &packet->origin.from, now.mono_ms)) {
+	/* A root that restarts meets its whole universe at once: those that it validated before,
+	 * and remembers, need not pass the gate of their neighbourhood one by one (decision S20).
+	 */
+	bool may_pass =
+	    validated_has(node->validated, identity)
+		? limit_bucket_take(&node->returning, now.mono_ms)
+		: limit_neighbours_pass(node->neighbours, &packet->origin.from, now.mono_ms);
+	if (!may_pass) {
 		node_count(node, ZT_COUNT_DROP_RATE);
 		return;
 	}

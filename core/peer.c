@@ -12,6 +12,8 @@
 
 #include <sodium.h>
 
+_Static_assert((int)PEERCACHE_MAX_PATHS >= (int)ZT_MAX_PATHS, "a record holds every path");
+
 struct crypt_key *peer_agree(const struct zt_node *node, const struct identity *identity)
 {
 	uint8_t key48[AGREED_KEY_BYTES];
@@ -86,13 +88,11 @@ int peer_add(struct zt_node *node, struct zt_now now, const struct identity *ide
 	return 0;
 }
 
-void peer_store(const struct zt_node *node, struct zt_now now, const struct peer *peer)
+static void peer_store(const struct zt_node *node, const struct peer *peer)
 {
 	struct peercache record = { .identity = peer->identity };
-	for (size_t i = 0; i < peer->path_count && record.path_count < PEERCACHE_MAX_PATHS; i++) {
-		if (now.mono_ms - peer->paths[i].last_heard_ms < PEER_EXPIRY_MS) {
-			record.paths[record.path_count++] = peer->paths[i].path->to;
-		}
+	for (size_t i = 0; i < peer->path_count; i++) { /* ZT_MAX_PATHS at most */
+		record.paths[record.path_count++] = peer->paths[i].path->to;
 	}
 	if (record.path_count == 0) {
 		return; /* nothing that would help next time */
@@ -108,9 +108,9 @@ void peer_store(const struct zt_node *node, struct zt_now now, const struct peer
 	node_store(node, ZT_STORE_PEER, peer->identity.address, bytes, wr_length(&w));
 }
 
-void peer_forget(struct zt_node *node, struct zt_now now, struct peer *peer)
+void peer_forget(struct zt_node *node, struct peer *peer)
 {
-	peer_store(node, now, peer);
+	peer_store(node, peer);
 	peers_remove(&node->peers, peer);
 	peer_free(node, peer);
 }

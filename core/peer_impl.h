@@ -13,8 +13,7 @@ enum { PEERS_MAX = 65536, PATHS_MAX = 131072 };
 int peer_add(struct zt_node *node, struct zt_now now, const struct identity *identity,
 	     struct crypt_key *key, struct peer **out) __attribute__((warn_unused_result));
 /* Hand its record to the store (vl1 18a) and free it. */
-void peer_forget(struct zt_node *node, struct zt_now now, struct peer *peer);
-void peer_store(const struct zt_node *node, struct zt_now now, const struct peer *peer);
+void peer_forget(struct zt_node *node, struct peer *peer);
 
 /* The key for an identity; NULL if it is degenerate or memory is out. */
 struct crypt_key *peer_agree(const struct zt_node *node, const struct identity *identity);

@@ -5,8 +5,8 @@
 #include "core/mem.h"
 #include "core/peer_impl.h"
 
-/* Relay scores (vl1 11.5). An upstream that does not answer now comes after all that do: by the score
- * alone a dead one would be used for a minute (docs/decisions/021). */
+/* Relay scores (vl1 11.5). An upstream that does not answer now comes after all that do: by the
+ * score alone a dead one would be used for a minute (docs/decisions/021). */
 static uint64_t score(const struct peer *peer, const struct path *path, int64_t now_ms)
 {
 	int64_t silent_ms = now_ms - peer->last_receive_ms;
@@ -74,7 +74,7 @@ static int root_add(struct zt_node *node, struct zt_now now, const struct world_
 {
 	struct peer *peer = peers_find(&node->peers, root->identity.address);
 	if (peer && !identity_equal(&peer->identity, &root->identity)) {
-		peer_forget(node, now, peer);
+		peer_forget(node, peer);
 		peer = NULL;
 	}
 	if (!peer) {

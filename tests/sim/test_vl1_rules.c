@@ -106,6 +106,7 @@ static void silent_peers_are_stored_and_forgotten(void **state)
 	assert_true(sim_knows(c.a, c.b));
 	sim_run(c.sim, 2000);
 	assert_false(sim_knows(c.a, c.b));
+	assert_int_equal(c.a->stored[ZT_STORE_PEER], 1);
 	assert_true(sim_knows(c.a, c.root));
 	cast_free(&c);
 }
