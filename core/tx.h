@@ -3,7 +3,7 @@
  *
  * How this works: a packet is gathered from the caller's pieces straight into the transmit arena,
  * sealed there in place, and split there into datagrams of equal size (decision S18). A packet for
- * a peer that we cannot reach yet waits as plaintext, at most 32 of them for at most 5 s.
+ * a peer that we cannot reach yet waits as plaintext, at most 128 of them for at most 5 s.
  */
 #ifndef ZT_TX_H
 #define ZT_TX_H

@@ -9,6 +9,10 @@
 #include "core/mem.h"
 #include "core/tx_impl.h"
 
+/* The reference has 32. A service that joins a hundred networks before it has reached their
+ * controller asks for a hundred configurations at once. */
+enum { WAITING_ENTRIES = 128 };
+
 struct entry {
 	uint64_t dest; /* 0 = free */
 	int64_t since_ms;
@@ -22,7 +26,7 @@ struct entry {
 struct waiting {
 	struct deadline deadline;
 	uint64_t arrivals;
-	struct entry entries[QUEUE_ENTRIES];
+	struct entry entries[WAITING_ENTRIES];
 };
 
 struct waiting *waiting_new(void)
@@ -48,7 +52,7 @@ struct deadline *waiting_deadline(struct waiting *waiting)
 static struct entry *first(struct waiting *waiting, uint64_t dest, uint64_t from)
 {
 	struct entry *found = NULL;
-	for (size_t i = 0; i < QUEUE_ENTRIES; i++) {
+	for (size_t i = 0; i < WAITING_ENTRIES; i++) {
 		struct entry *e = &waiting->entries[i];
 		if (e->dest && (dest == 0 || e->dest == dest) && e->order >= from &&
 		    (!found || e->order < found->order)) {
@@ -72,7 +76,7 @@ static void schedule(struct zt_node *node)
 
 static struct entry *free_entry(struct waiting *waiting)
 {
-	for (size_t i = 0; i < QUEUE_ENTRIES; i++) {
+	for (size_t i = 0; i < WAITING_ENTRIES; i++) {
 		if (waiting->entries[i].dest == 0) {
 			return &waiting->entries[i];
 		}

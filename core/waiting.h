@@ -7,7 +7,7 @@
 
 struct waiting *waiting_new(void);
 void waiting_free(struct waiting *waiting);
-/* Copy a packet in; the oldest gives way when all 32 places are taken (counted). */
+/* Copy a packet in; the oldest gives way when all 128 places are taken (counted). */
 void waiting_add(struct zt_node *node, struct zt_now now, const struct tx_packet *packet);
 /* Something changed for this destination (0: for all): send what can go now. */
 void waiting_flush(struct zt_node *node, struct zt_now now, uint64_t dest);

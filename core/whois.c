@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* How this works: up to 64 wanted addresses (the waiting queue and the ring of kept packets can
- * want no more than 32 each). Each is asked for every 500 ms (gate 15.7) until it becomes known or
- * nobody has wanted it for 5 s. While no upstream is reachable nothing is due; whois_kick starts
- * again.
+/* How this works: up to 64 wanted addresses; one more pushes out the one not wanted for longest.
+ * Each is asked for every 500 ms (gate 15.7) until it becomes known or nobody has wanted it for 5
+ * s. While no upstream is reachable nothing is due; whois_kick starts again.
  */
 #include "core/whois.h"
 
