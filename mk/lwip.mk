@@ -27,6 +27,8 @@ $(STACK_OBJECTS): $(LWIP_STAMP)
 $(LWIP_OBJECTS) $(STACK_OBJECTS): stack/lwipopts.h stack/hooks.h stack/timerq.h stack/arch/cc.h
 $(STACK_OBJECTS): BASE_FLAGS += $(STACK_FLAGS)
 
+$(B)/stack/checksum.o: BASE_FLAGS += $(if $(SAN),,-O3)
+
 # Sanitizer runtimes live in the program that loads the library, so their symbols stay open.
 $(STACK_SO): $(STACK_OBJECTS) $(LWIP_OBJECTS) stack/exports.map
 	$(call say,LD,$@)
@@ -40,3 +42,14 @@ $(B)/service/stacklib.o: BASE_FLAGS += -DNETCON_LIBDIR='"$(LIBDIR)"'
 $(B)/bench/stack: $(B)/bench/stack.o $(B)/service/stacklib.o | $(STACK_SO)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -ldl
+
+# The stack's fuzz target holds the stack itself, once, compiled by clang (mk/fuzz.mk) without the
+# loader: lwIP's core and stack/*.c.
+FUZZ_STACK_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard stack/*.c)) $(LWIP_CORE:%=build/fuzz/lwip/%.o)
+$(FUZZ_STACK_OBJECTS) build/fuzz/tests/fuzz/fuzz_stack_input.o: $(LWIP_STAMP) stack/lwipopts.h stack/hooks.h
+$(FUZZ_STACK_OBJECTS) build/fuzz/tests/fuzz/fuzz_stack_input.o: FUZZ_FLAGS += $(LWIP_INCLUDE)
+$(LWIP_CORE:%=build/fuzz/lwip/%.o): build/fuzz/lwip/%.o: $(LWIP_STAMP)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $(LWIP_DIR)/src/core/$*.c
+build/fuzz/bin/fuzz_stack_input: build/fuzz/tests/fuzz/fuzz_stack_input.o $(FUZZ_STACK_OBJECTS)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^

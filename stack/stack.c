@@ -38,6 +38,7 @@ static struct stack *create(const struct stack_config *config)
 		.conflict_told_ms = INT64_MIN / 2,
 		.fragments_until_ms = INT64_MIN,
 		.fragments_tick_ms = INT64_MAX,
+		.heap_bytes = s->heap_bytes,
 	};
 	memcpy(s->mac, config->mac, sizeof(s->mac));
 	config->callbacks->random(config->context, s->hash_key, sizeof(s->hash_key));
@@ -56,7 +57,7 @@ static void destroy(struct stack *s)
 		ip_reass_tmr();
 	}
 	neigh_close(&s->neighbours);
-	*s = (struct stack){ .is_open = false };
+	*s = (struct stack){ .heap_bytes = s->heap_bytes }; /* 0, or something leaks */
 }
 
 static void fragments_advance(struct stack *s)
