@@ -40,6 +40,7 @@ struct network {
 	uint64_t config_serial; /* counts the configurations applied; 0 = none yet */
 	int64_t config_ms;      /* when the last one came from the controller; LIMIT_NEVER_MS */
 	int64_t requested_ms;
+	bool is_asked;             /* that request has left */
 	int64_t announce_ms;       /* groups to controller, upstreams and members: when next */
 	unsigned announce_repeats; /* sooner, because nobody acknowledges them */
 	enum network_verdict verdict;

@@ -69,6 +69,14 @@ static void ask_self(struct zt_node *node, struct network *network, const struct
 	}
 }
 
+/* Requests that cannot leave are not queued: with a hundred networks they would push each other out
+ * of a queue of 32. vl2_peer_known and vl2_online ask again. */
+static bool is_reachable(const struct zt_node *node, struct zt_now now, uint64_t address)
+{
+	const struct peer *peer = peer_find(node, address);
+	return peer && (peer_has_path(peer, now) || node_best_upstream(node, now) != 0);
+}
+
 void config_ask(struct zt_node *node, struct zt_now now, struct network *network)
 {
 	uint8_t dict[VL2_METADATA_MAX_BYTES];
@@ -77,7 +85,13 @@ void config_ask(struct zt_node *node, struct zt_now now, struct network *network
 	struct span metadata = { .bytes = dict, .length = wr_length(&w) };
 	network->requested_ms = now.mono_ms;
 	if (network->controller == node_address(node)) {
+		network->is_asked = true;
 		ask_self(node, network, &metadata);
+		return;
+	}
+	network->is_asked = is_reachable(node, now, network->controller);
+	if (!network->is_asked) {
+		node_whois(node, now, network->controller);
 		return;
 	}
 	uint8_t bytes[VL2_METADATA_MAX_BYTES + 32];

@@ -4,6 +4,7 @@
 #include "core/keepalive.h"
 #include "core/mem.h"
 #include "core/peer_impl.h"
+#include "core/vl2.h"
 
 /* Relay scores (vl1 11.5). An upstream that does not answer now comes after all that do: by the
  * score alone a dead one would be used for a minute (docs/decisions/021). */
@@ -143,6 +144,7 @@ void upstream_heard(struct zt_node *node, struct zt_now now)
 	if (!node->is_online) {
 		node->is_online = true;
 		node_event(node, ZT_EVENT_ONLINE, 0);
+		vl2_online(node, now);
 	}
 }
 

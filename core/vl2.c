@@ -176,18 +176,29 @@ void vl2_sweep_later(struct zt_node *node, struct zt_now now)
 	deadline_set_earlier(&vl2->deadlines, &vl2->sweep, now.mono_ms + SWEEP_MS);
 }
 
-void vl2_peer_known(struct zt_node *node, struct zt_now now, uint64_t address)
+/* Ask again for configurations that are missing or old: those of one controller, or all (0). By
+ * deadline, because whoever calls is in the middle of something. */
+static void requests_hasten(struct zt_node *node, struct zt_now now, uint64_t controller)
 {
 	const struct vl2 *vl2 = node_vl2(node);
 	for (size_t i = 0; i < vl2->network_count; i++) {
 		struct network *network = vl2->networks[i];
-		/* The last request may have been dropped while nobody knew the controller. */
-		if (network->controller == address && !network->config &&
-		    now.mono_ms - network->requested_ms > VL2_REQUEST_INTERVAL_MS) {
-			config_ask(node, now, network);
+		if ((controller == 0 || network->controller == controller) &&
+		    now.mono_ms - network->config_ms >= VL2_AUTOCONF_MS && !network->is_asked) {
+			network->requested_ms = LIMIT_NEVER_MS;
 			network_schedule(node, network);
 		}
 	}
+}
+
+void vl2_online(struct zt_node *node, struct zt_now now)
+{
+	requests_hasten(node, now, 0);
+}
+
+void vl2_peer_known(struct zt_node *node, struct zt_now now, uint64_t address)
+{
+	requests_hasten(node, now, address);
 }
 
 /* ---- dispatch ---------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ struct vl2_refusal {
 };
 enum vl2_result vl2_on_error(struct zt_node *node, struct zt_now now, struct packet_in *in,
 			     const struct vl2_refusal *refusal, struct rd *payload);
+/* An upstream answered after none did: requests that could not leave are due now. */
+void vl2_online(struct zt_node *node, struct zt_now now);
 /* An identity was learnt (WHOIS, HELLO, peer cache). */
 void vl2_peer_known(struct zt_node *node, struct zt_now now, uint64_t address);
 

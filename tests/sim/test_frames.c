@@ -368,6 +368,38 @@ static void a_controller_may_be_a_member_of_its_own_network(void **state)
 	vnet_free(v);
 }
 
+enum { HUNDRED = 100 };
+
+static bool all_are_configured(void *context)
+{
+	struct sim_node *node = context;
+	static struct zt_network_view view;
+	size_t n = 0;
+	for (size_t i = 0; zt_network_view(node->zt, i, &view); i++) {
+		n += view.status == ZT_NETWORK_OK;
+	}
+	return n == HUNDRED;
+}
+
+static void a_hundred_networks_come_up_together(void **state)
+{
+	(void)state;
+	struct vnet *v = vnet_new(1, public_network);
+	struct sim_node *node = v->members[0].node;
+	uint64_t first = v->nwid;
+	for (int i = 0; i < HUNDRED; i++) {
+		assert_int_equal(zt_join(node->zt, sim_now(node), v->nwid, NULL, 0), 0);
+		sim_touch(node);
+		v->nwid = 0; /* another one */
+		vnet_network_set(v, public_network);
+	}
+	int64_t start_ms = v->sim->now_ms;
+	assert_true(sim_until(v->sim, all_are_configured, node, 2000));
+	print_message("100 networks after %lld ms\n", (long long)(v->sim->now_ms - start_ms));
+	v->nwid = first;
+	vnet_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +417,7 @@ int main(void)
 		cmocka_unit_test(a_cached_configuration_is_used_at_once),
 		cmocka_unit_test(rubbish_in_the_cache_is_asked_for_anew),
 		cmocka_unit_test(a_controller_may_be_a_member_of_its_own_network),
+		cmocka_unit_test(a_hundred_networks_come_up_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
