@@ -47,11 +47,13 @@ enum vsock_state {
 };
 
 enum {
-	VSOCK_SNDBUF_MIN = 212992,    /* decision S1: below, a pinned skb can starve the program */
-	VSOCK_FAILED_MS = 120000,     /* how long SOERROR is answered for a failed connect */
-	VSOCK_IN_FLIGHT_MAX = 256,    /* records with a descriptor per listener (decision S6) */
-	VSOCK_BACKLOG_MAX = 4096,     /* somaxconn */
-	VSOCK_ACCEPT_RETRY_MS = 100,  /* when the kernel refuses descriptors in flight */
+	VSOCK_SNDBUF_MIN = 212992, /* decision S1: below, a pinned skb can starve the program */
+	VSOCK_SNDBUF_SPLICE =
+	    294912,                  /* 4 x 18 pages: a buffer of sendfile() pins 16 and a header */
+	VSOCK_FAILED_MS = 120000,    /* how long SOERROR is answered for a failed connect */
+	VSOCK_IN_FLIGHT_MAX = 256,   /* records with a descriptor per listener (decision S6) */
+	VSOCK_BACKLOG_MAX = 4096,    /* somaxconn */
+	VSOCK_ACCEPT_RETRY_MS = 100, /* when the kernel refuses descriptors in flight */
 	VSOCK_OVER_BACKLOG_MAX = 256, /* handshakes that were under way when the queue filled up */
 };
 
@@ -149,7 +151,7 @@ struct vhost {
 /* What the kernel's sockets can do, measured once per process (vsock_kernel.c). */
 struct vsock_kernel {
 	bool has_pawn;        /* the start-up proof of decision S1 succeeded */
-	int sndbuf;           /* what A's SO_SNDBUF is set to, 0 = leave the default */
+	int sndbuf;           /* what A's SO_SNDBUF is set to */
 	unsigned record_cost; /* SIOCOUTQ per queued accept record */
 	uint32_t prefill_max;
 };

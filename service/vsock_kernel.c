@@ -6,7 +6,8 @@
  * byte pins the whole kernel buffer it came in, and the program's end is writable only while a
  * quarter of its SO_SNDBUF is in use. So we write 8 to 256 KB through a pair, read all but the last
  * byte, and ask poll(): if the writer is not writable again, SO_SNDBUF is raised; if no size helps,
- * the service runs without the pawn (resets then look like end of file) and says so.
+ * the service runs without the pawn (resets then look like end of file) and says so. sendfile() is
+ * tried as well: its kernel buffers hold 16 pages each, twice as much as those of write().
  *
  * The cost of a queued accept record (SIOCOUTQ counts kernel memory, not bytes) and the bytes that
  * fill an end completely are measured in the same way rather than assumed.
@@ -17,10 +18,12 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PROOF_FIRST = 8 << 10, PROOF_LAST = 256 << 10, PROOF_SNDBUF_MAX = 4 * VSOCK_SNDBUF_MIN };
+enum { PROOF_FIRST = 8 << 10, PROOF_LAST = 256 << 10 };
 
 static bool pair_make(int pair[2], int sndbuf)
 {
@@ -40,12 +43,10 @@ static void pair_close(const int pair[2])
 	(void)close(pair[1]);
 }
 
-/* Write `size` bytes in one go as a program would, leave one unread: is the writer writable? */
-static bool proof_round(const int pair[2], size_t size)
+/* Read all but one byte: is the writer writable? */
+static bool is_writable_over_pawn(const int pair[2])
 {
 	static uint8_t sink[64 << 10];
-	static uint8_t source[PROOF_LAST];
-	(void)send(pair[0], source, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	int queued = 0;
 	if (ioctl(pair[1], FIONREAD, &queued) != 0 || queued < 2) {
 		return false;
@@ -62,7 +63,20 @@ static bool proof_round(const int pair[2], size_t size)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-static bool proof(int sndbuf)
+/* Write `size` bytes in one go as a program would, or send them from a file. */
+static bool proof_round(const int pair[2], int file, size_t size)
+{
+	static uint8_t source[PROOF_LAST];
+	off_t at = 0;
+	if (file >= 0) {
+		(void)sendfile(pair[0], file, &at, size);
+	} else {
+		(void)send(pair[0], source, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	return is_writable_over_pawn(pair);
+}
+
+static bool proof(int sndbuf, int file)
 {
 	int pair[2];
 	if (!pair_make(pair, sndbuf)) {
@@ -71,11 +85,32 @@ static bool proof(int sndbuf)
 	bool ok = true;
 	for (size_t size = PROOF_FIRST; ok && size <= PROOF_LAST; size *= 2) {
 		for (int i = 0; ok && i < 2; i++) { /* with another round's pawn, too */
-			ok = proof_round(pair, size);
+			ok = proof_round(pair, -1, size) &&
+			     (file < 0 || proof_round(pair, file, size));
 		}
 	}
 	pair_close(pair);
 	return ok;
+}
+
+/* The smallest SO_SNDBUF with which the proof holds, 0 if none. */
+static int sndbuf_find(void)
+{
+	static const int sizes[] = { VSOCK_SNDBUF_MIN, VSOCK_SNDBUF_SPLICE, 2 * VSOCK_SNDBUF_MIN,
+				     4 * VSOCK_SNDBUF_MIN };
+	int file = memfd_create("netcon-proof", MFD_CLOEXEC);
+	if (file >= 0 && ftruncate(file, PROOF_LAST) != 0) {
+		(void)close(file);
+		file = -1;
+	}
+	int found = 0;
+	for (size_t i = 0; found == 0 && i < sizeof sizes / sizeof sizes[0]; i++) {
+		found = proof(sizes[i], file) ? sizes[i] : 0;
+	}
+	if (file >= 0) {
+		(void)close(file);
+	}
+	return found;
 }
 
 /* Kernel memory that one accept record holds while it waits. */
@@ -106,31 +141,15 @@ static uint32_t prefill_bytes(int sndbuf)
 	return filled + filled / 4;
 }
 
-static int default_sndbuf(void)
-{
-	int pair[2], value = 0;
-	socklen_t length = sizeof value;
-	if (!pair_make(pair, 0)) {
-		return 0;
-	}
-	(void)getsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &value, &length);
-	pair_close(pair);
-	return value;
-}
-
 const struct vsock_kernel *vsock_kernel(void)
 {
 	static struct vsock_kernel kernel;
 	if (kernel.record_cost != 0) {
 		return &kernel;
 	}
-	kernel.sndbuf = default_sndbuf() >= VSOCK_SNDBUF_MIN ? 0 : VSOCK_SNDBUF_MIN;
-	kernel.has_pawn = proof(kernel.sndbuf);
-	for (int size = 2 * VSOCK_SNDBUF_MIN; !kernel.has_pawn && size <= PROOF_SNDBUF_MAX;
-	     size *= 2) {
-		kernel.sndbuf = size;
-		kernel.has_pawn = proof(size);
-	}
+	kernel.sndbuf = sndbuf_find();
+	kernel.has_pawn = kernel.sndbuf > 0;
+	kernel.sndbuf = kernel.has_pawn ? kernel.sndbuf : VSOCK_SNDBUF_MIN;
 	if (!kernel.has_pawn) {
 		log_warn(
 		    "vsock",

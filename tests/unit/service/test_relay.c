@@ -2,6 +2,9 @@
 /* Bytes between a program's descriptor and the stack: back-pressure, half-close, resets. */
 #include "tests/unit/service/rig.h"
 
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+
 enum { MEBIBYTE = 1 << 20 };
 
 static uint8_t pattern(size_t i)
@@ -449,6 +452,17 @@ static void test_pawn_never_starves(void **state)
 			assert_true(rig_poll(a) & POLLOUT);
 		}
 	}
+	/* sendfile() as nginx uses it: larger kernel buffers. Edge-triggered, it would stall for
+	 * ever. */
+	int file = memfd_create("file", MFD_CLOEXEC);
+	assert_int_equal(write(file, bytes, 256 << 10), 256 << 10);
+	for (int i = 0; i < 200; i++) {
+		off_t at = i;
+		(void)sendfile(a, file, &at, 256 << 10);
+		rig_settle(&r);
+		assert_true(rig_poll(a) & POLLOUT);
+	}
+	(void)close(file);
 	free(bytes);
 	(void)close(a);
 	rig_close(&r);
