@@ -20,9 +20,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { CHANGE_BUCKETS = 1024 }; /* a controller may save thousands of members at once */
+
 /* One file to write (bytes) or remove (bytes NULL). */
 struct change {
-	struct change *next;
+	struct change *next;      /* in the queue */
+	struct change *same_hash; /* in its bucket */
+	uint32_t hash;            /* of the path */
 	char *path;
 	void *bytes;
 	size_t length;
@@ -40,7 +44,8 @@ struct worker {
 	size_t job_count;
 	struct work *finished, **finished_tail;
 	struct change *changes, **changes_tail;
-	struct watch watch; /* eventfd */
+	struct change *buckets[CHANGE_BUCKETS]; /* the waiting ones by path */
+	struct watch watch;                     /* eventfd */
 	struct worker_stats stats;
 };
 
@@ -61,6 +66,21 @@ static int change_make(const struct change *change)
 	return unlink(change->path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+static struct change **bucket_of(struct worker *worker, const struct change *change)
+{
+	return &worker->buckets[change->hash % CHANGE_BUCKETS];
+}
+
+/* The link in the bucket that points to the waiting change of the same path, or to NULL. */
+static struct change **change_find(struct worker *worker, const struct change *change)
+{
+	struct change **at = bucket_of(worker, change);
+	while (*at && ((*at)->hash != change->hash || strcmp((*at)->path, change->path) != 0)) {
+		at = &(*at)->same_hash;
+	}
+	return at;
+}
+
 /* Take and do one file change; the lock is held on entry and exit. */
 static void thread_change(struct worker *worker)
 {
@@ -69,6 +89,7 @@ static void thread_change(struct worker *worker)
 	if (!worker->changes) {
 		worker->changes_tail = &worker->changes;
 	}
+	*change_find(worker, change) = change->same_hash;
 	worker->is_writing = true;
 	(void)pthread_mutex_unlock(&worker->lock);
 	int error = change_make(change);
@@ -250,6 +271,10 @@ static struct change *change_new(const char *path, const void *bytes, size_t len
 		return NULL;
 	}
 	change->path = strdup(path);
+	change->hash = 2166136261U; /* FNV-1a */
+	for (const char *p = path; *p != '\0'; p++) {
+		change->hash = (change->hash ^ (unsigned char)*p) * 16777619U;
+	}
 	change->bytes = bytes ? malloc(length + 1) : NULL;
 	if (!change->path || (bytes && !change->bytes)) {
 		change_free(change);
@@ -263,29 +288,44 @@ static struct change *change_new(const char *path, const void *bytes, size_t len
 	return change;
 }
 
-/* Put the change in the queue, in the place of one that waits for the same path. */
+static void change_append(struct worker *worker, struct change *change)
+{
+	struct change **bucket = bucket_of(worker, change);
+	change->same_hash = *bucket;
+	*bucket = change;
+	*worker->changes_tail = change;
+	worker->changes_tail = &change->next;
+}
+
+/* The waiting change keeps its place and gets the new content, the new one the old content. */
+static void change_swap(struct change *waiting, struct change *change)
+{
+	struct change old = *waiting;
+	waiting->bytes = change->bytes;
+	waiting->length = change->length;
+	waiting->mode = change->mode;
+	change->bytes = old.bytes;
+}
+
+/* Put the change in the queue, or into the one that waits for the same path. */
 static int change_queue(struct worker *worker, struct change *change)
 {
 	if (!change) {
 		return -ENOMEM;
 	}
 	(void)pthread_mutex_lock(&worker->lock);
-	struct change **at = &worker->changes;
-	while (*at && strcmp((*at)->path, change->path) != 0) {
-		at = &(*at)->next;
-	}
-	struct change *old = *at;
-	*at = change;
-	if (old) {
-		change->next = old->next;
+	struct change *waiting = *change_find(worker, change);
+	if (waiting) {
+		change_swap(waiting, change);
 		worker->stats.files_coalesced++;
+	} else {
+		change_append(worker, change);
+		(void)pthread_cond_signal(&worker->wake);
 	}
-	if (!change->next) {
-		worker->changes_tail = &change->next;
-	}
-	(void)pthread_cond_signal(&worker->wake);
 	(void)pthread_mutex_unlock(&worker->lock);
-	change_free(old);
+	if (waiting) {
+		change_free(change);
+	}
 	return 0;
 }
 

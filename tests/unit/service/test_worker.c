@@ -199,6 +199,29 @@ static void test_files_coalesce_by_path(void **state)
 	(void)close(gate[0]);
 }
 
+/* A controller's many records: each is written, whichever share a bucket. */
+static void test_many_files(void **state)
+{
+	(void)state;
+	enum { FILES = 3000 };
+	char name[32];
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < FILES; i++) {
+			(void)snprintf(name, sizeof name, "f%d", i);
+			assert_int_equal(
+			    round == 0 ? worker_write(service.worker, in_folder(name), "x", 1, 0600)
+				       : worker_remove(service.worker, in_folder(name)),
+			    0);
+		}
+	}
+	worker_drain(service.worker);
+	struct worker_stats stats;
+	worker_stats(service.worker, &stats);
+	assert_int_equal(stats.files_failed, 0);
+	assert_int_equal(stats.files_written + stats.files_coalesced, 2 * FILES);
+	/* teardown's rmdir fails if one was left */
+}
+
 static void test_empty_file_and_remove(void **state)
 {
 	(void)state;
@@ -267,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jobs_run_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files_coalesce_by_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty_file_and_remove, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk_keeps_the_old_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quiesce_drops_jobs_keeps_files, setup,
