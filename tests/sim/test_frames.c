@@ -70,8 +70,13 @@ static void a_join_takes_two_round_trips(void **state)
 	assert_true(a->node->stored[ZT_STORE_NETWORK] > 0);
 	/* Idle, it asks once a minute and not more. */
 	unsigned requests = v->requests;
+	uint64_t ticks = a->node->ticks, sent = a->node->sent;
 	sim_run(v->sim, 600000);
 	assert_in_range(v->requests - requests, 9, 11);
+	print_message("idle: %llu wakes and %llu datagrams in 10 minutes\n",
+		      (unsigned long long)(a->node->ticks - ticks),
+		      (unsigned long long)(a->node->sent - sent));
+	assert_true(a->node->ticks - ticks < 150);
 	vnet_free(v);
 }
 
