@@ -24,14 +24,15 @@ struct arp {
 
 static bool arp_read(struct rd *r, struct arp *out)
 {
-	bool is_ours = rd_u16(r) == 1 && rd_u16(r) == 0x0800;
-	is_ours = rd_u8(r) == 6 && rd_u8(r) == 4 && is_ours;
+	uint16_t hardware = rd_u16(r), protocol = rd_u16(r);
+	uint8_t hardware_length = rd_u8(r), protocol_length = rd_u8(r);
 	out->operation = rd_u16(r);
 	out->sender_mac = rd_bytes(r, 6);
 	rd_copy(r, &out->sender_ip, 4);
 	(void)rd_bytes(r, 6);
 	rd_copy(r, &out->target_ip, 4);
-	return is_ours && !r->bad;
+	return hardware == 1 && protocol == 0x0800 && hardware_length == 6 &&
+	       protocol_length == 4 && !r->bad;
 }
 
 static void arp_send(struct stack *s, const uint8_t to[6], const struct arp *a,

@@ -139,7 +139,7 @@ static void expect_fragments(struct stack *s)
 	if (s->fragments_until_ms < s->now_ms) {
 		s->fragments_tick_ms = s->now_ms + IP_TMR_INTERVAL;
 	}
-	s->fragments_until_ms = s->now_ms + (IP_REASS_MAXAGE + 1) * IP_TMR_INTERVAL;
+	s->fragments_until_ms = s->now_ms + (int64_t)(IP_REASS_MAXAGE + 1) * IP_TMR_INTERVAL;
 }
 
 static void ipv4_input(struct stack *s, const struct stack_frame *f)

@@ -300,7 +300,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step(&r);
 	}
 	/* Time without frames must come to rest: every deadline leads to a later one or to none. */
-	for (int i = 0; i < 1000 && ops->deadline(stack) != INT64_MAX; i++) {
+	for (int i = 0; i < 100000 && ops->deadline(stack) != INT64_MAX; i++) {
 		int64_t at = ops->deadline(stack);
 		now_ms = at > now_ms ? at : now_ms;
 		ops->advance(stack, now_ms);

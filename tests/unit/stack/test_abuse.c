@@ -132,6 +132,65 @@ static void mss_option_after_the_handshake(void **state)
 	wire_close(&p.wire);
 }
 
+/* stack/patches 0006: A opens with window 0, B writes, then A says 96. */
+static void window_that_grows_from_nothing(void **state)
+{
+	struct pair p;
+	struct tap tap;
+	(void)state;
+	(void)tapped(&p, &tap);
+	p.a->is_authentic = true;
+	p.wire.loss_percent = 100; /* the rest is A's voice alone */
+	uint8_t frame[58];
+	memcpy(frame, tap.syn, 58);
+	frame[IP_AT + 3] = 44;
+	frame[TCP_AT + 1] ^= 1;
+	frame[TCP_AT + 12] = 6 << 4; /* the MSS option only */
+	frame[TCP_AT + 14] = frame[TCP_AT + 15] = 0;
+	tap.from = p.b;
+	input(p.b, frame, 58);
+	assert_int_equal(tap.syn[TCP_AT + 13], TCP_SYN | TCP_ACK);
+	u32_put(frame + TCP_AT + 4, u32_at(frame + TCP_AT + 4) + 1);
+	u32_put(frame + TCP_AT + 8, u32_at(tap.syn + TCP_AT + 4) + 1);
+	frame[IP_AT + 3] = 40;
+	frame[TCP_AT + 12] = 5 << 4;
+	frame[TCP_AT + 13] = TCP_ACK;
+	input(p.b, frame, 54);
+	struct conn *s = host_conn(p.b, 1);
+	assert_non_null(s);
+	conn_send(s, 10000, false);
+	frame[TCP_AT + 15] = 96;
+	input(p.b, frame, 54);
+	conn_send(s, 10000, false);
+	assert_int_equal(s->sent, 20000);
+	wire_run(&p.wire, 1000);
+	assert_false(s->is_closed);
+	wire_close(&p.wire);
+}
+
+/* stack/patches 0005: an option kind in the last byte of the header, its length beyond the segment.
+ */
+static void option_without_its_length(void **state)
+{
+	struct pair p;
+	struct tap tap;
+	(void)state;
+	struct conn *c = tapped(&p, &tap);
+	static const uint8_t kinds[] = { 2, 3, 4, 8, 77 };
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		uint8_t *exact = test_malloc(58);
+		memcpy(exact, tap.syn, 58);
+		exact[IP_AT + 3] = 44;
+		exact[TCP_AT] = (uint8_t)(i + 1);
+		exact[TCP_AT + 12] = 6 << 4;
+		memcpy(exact + 54, (uint8_t[]){ 1, 1, 1, kinds[i] }, 4);
+		input(p.b, exact, 58);
+		test_free(exact);
+	}
+	works(&p, c);
+	wire_close(&p.wire);
+}
+
 static void tiny_mss_in_a_syn(void **state)
 {
 	struct pair p;
@@ -226,6 +285,8 @@ int main(void)
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(every_bit_flipped),
 		cmocka_unit_test(mss_option_after_the_handshake),
+		cmocka_unit_test(window_that_grows_from_nothing),
+		cmocka_unit_test(option_without_its_length),
 		cmocka_unit_test(tiny_mss_in_a_syn),
 		cmocka_unit_test(rst_must_match_exactly),
 		cmocka_unit_test(single_bytes_are_gathered),
