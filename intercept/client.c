@@ -370,13 +370,6 @@ int client_start(struct rpc_header *request, size_t length, int a)
 	return pair[0];
 }
 
-int client_tell(struct rpc_header *request, size_t length, int a)
-{
-	header_fill(request, length, a);
-	request->flags = (uint16_t)(request->flags | RPC_ONEWAY);
-	return transmit(request, length, &a, a >= 0);
-}
-
 int client_verdict(const struct rpc_header *h, long received)
 {
 	if (received < 0) {

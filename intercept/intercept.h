@@ -91,8 +91,6 @@ int client_call(struct rpc_header *request, size_t length, int a, union client_r
 		int *reply_fd);
 /* The first half: the descriptor on which the reply will arrive, or -errno. */
 int client_start(struct rpc_header *request, size_t length, int a);
-/* One way: no reply. */
-int client_tell(struct rpc_header *request, size_t length, int a);
 /* A received reply of `received` bytes (or its -errno) as a result: 0 or -errno. */
 int client_verdict(const struct rpc_header *h, long received);
 /* Keep the control connection for what comes after: proc.c. Its descriptor and cookie; false if

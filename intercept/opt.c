@@ -2,9 +2,9 @@
 /* getsockopt(), setsockopt() (spec/intercept.md 3.6).
  *
  * How this works: what the kernel's unix socket does rightly stays with it. The rest is kept by the
- * service. Ranges are checked here, as Linux does, so that the message can be one-way and setting
- * an option costs no wait; what this file does not know is asked of the service, and unknown there
- * is ENOPROTOOPT, never a silent 0.
+ * service. What is out of Linux's range is refused here; what this file does not know is asked of
+ * the service, and unknown there is ENOPROTOOPT, never a silent 0. Setting waits for the answer: a
+ * message under way holds a copy of A, and the program may close A next (rpc.h).
  *
  * SO_SNDBUF never reaches A's kernel buffer: the fill of a connect and the unread byte that makes a
  * reset possible need their room (decision S1).
@@ -133,8 +133,7 @@ static size_t message_fill(struct rpc_option *m, uint16_t op, int level, int nam
 	return offsetof(struct rpc_option, value);
 }
 
-static int option_send(int fd, int level, int name, const void *value, size_t length,
-		       bool is_checked)
+static int option_send(int fd, int level, int name, const void *value, size_t length)
 {
 	struct rpc_option m;
 	union client_reply reply;
@@ -149,8 +148,7 @@ static int option_send(int fd, int level, int name, const void *value, size_t le
 	if (length > 0) {
 		memcpy(m.value, value, length);
 	}
-	return is_checked ? client_tell(&m.h, head + length, fd)
-			  : client_call(&m.h, head + length, fd, &reply, NULL);
+	return client_call(&m.h, head + length, fd, &reply, NULL);
 }
 
 /* As the kernel writes an option out: cut off, actual length reported. */
@@ -239,7 +237,7 @@ static int set_upper(int fd, int level, int name, const void *value, socklen_t l
 	}
 	const struct range *range = range_find(level, name);
 	if (!range) {
-		return option_send(fd, level, name, value, length, false);
+		return option_send(fd, level, name, value, length);
 	}
 	int error = value_in(level, value, length, &number);
 	if (error) {
@@ -248,7 +246,7 @@ static int set_upper(int fd, int level, int name, const void *value, socklen_t l
 	if (number < range->min || number > range->max) {
 		return -EINVAL;
 	}
-	return option_send(fd, level, name, &number, sizeof number, true);
+	return option_send(fd, level, name, &number, sizeof number);
 }
 
 static int set_device(const void *value, socklen_t length)
@@ -274,7 +272,7 @@ static int set_socket(int fd, int name, enum rule rule, const void *value, sockl
 		break;
 	}
 	int error = value_in(SOL_SOCKET, value, length, &number);
-	return error ? error : option_send(fd, SOL_SOCKET, name, &number, sizeof number, true);
+	return error ? error : option_send(fd, SOL_SOCKET, name, &number, sizeof number);
 }
 
 /* Set natively, then tell the service. It is no failure of the call if that does not arrive. */
@@ -283,7 +281,7 @@ static int set_both(int fd, int name, const void *value, socklen_t length)
 	int result = real.setsockopt(fd, SOL_SOCKET, name, value, length);
 	if (result == 0 && ident_is_ours(fd)) {
 		(void)option_send(fd, SOL_SOCKET, name, value,
-				  name == SO_LINGER ? sizeof(struct linger) : sizeof(int), true);
+				  name == SO_LINGER ? sizeof(struct linger) : sizeof(int));
 	}
 	return result;
 }

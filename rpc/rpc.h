@@ -43,7 +43,7 @@ enum rpc_op {
 };
 
 enum rpc_flag {
-	RPC_ONEWAY = 1,    /* no reply wanted */
+	RPC_ONEWAY = 1,    /* no reply wanted; no request of today is */
 	RPC_WAIT = 2,      /* CONNECT: answer when it is decided */
 	RPC_HAVE_FD = 4,   /* descriptor A comes with it (first) */
 	RPC_HAVE_REPLY = 8 /* a reply end comes with it (last) */
@@ -174,9 +174,13 @@ struct rpc_addr_reply {
 };
 static_assert(sizeof(struct rpc_addr_reply) == 40, "wire layout");
 
-/* SETOPT carries value[value_length] and is ONEWAY when the library has checked the value; GETOPT
- * says how much it wants; the GETOPT reply is this too. Both are sent cut off after
- * value[value_length] (GETOPT: after pad). */
+/* SETOPT carries value[value_length]; GETOPT says how much it wants; the GETOPT reply is this too.
+ * Both are sent cut off after value[value_length] (GETOPT: after pad).
+ *
+ * SETOPT is answered like everything else. As a one-way message it would still carry A when the
+ * call has returned; a program that then closes the descriptor finds it not closed, and its epoll
+ * set reports events of it for ever (seen with httpstub). For the same reason the service closes
+ * its copy of A before it sends an answer. */
 struct rpc_option {
 	struct rpc_header h;
 	int32_t level, name;

@@ -24,14 +24,21 @@ struct request {
 	size_t length;
 	uid_t uid;
 	int a, reply; /* -1 = none */
+	int *a_held;  /* where `a` lies among the message's descriptors; -1 there = closed */
 	bool is_reply_kept;
 	struct vsock *s;
 };
 
 /* ---- answers ---- */
 
+/* Our copy of A is closed before the answer: once it has the answer the program may close its own,
+ * and that must be the last one, or its epoll set goes on reporting a descriptor that is gone. */
 static void answer(const struct request *q, struct rpc_header *h, size_t length, int error)
 {
+	if (q->a_held && *q->a_held >= 0) {
+		(void)close(*q->a_held);
+		*q->a_held = -1;
+	}
 	if (q->reply < 0) {
 		return;
 	}
@@ -320,6 +327,7 @@ int rpcd_dispatch(struct vhost *vhost, const struct rpcd_message *m)
 			.length = m->length,
 			.uid = m->uid,
 			.a = has_a && m->fd_count > 0 ? m->fds[0] : -1,
+			.a_held = has_a && m->fd_count > 0 ? &m->fds[0] : NULL,
 			.reply = has_reply && m->fd_count > 0 ? m->fds[m->fd_count - 1] : -1,
 		};
 		if (m->fd_count == has_a + has_reply) {
@@ -329,7 +337,9 @@ int rpcd_dispatch(struct vhost *vhost, const struct rpcd_message *m)
 	}
 	/* A reply end that is kept is the last descriptor. */
 	for (size_t i = 0; i < m->fd_count - is_reply_kept; i++) {
-		(void)close(m->fds[i]);
+		if (m->fds[i] >= 0) {
+			(void)close(m->fds[i]);
+		}
 	}
 	return error;
 }

@@ -51,6 +51,7 @@ static struct fakesvc_shared *shared;
 static uint64_t next_id;
 static unsigned next_port = FIRST_PORT;
 static int fault_kind, fault_op;
+static int held_a = -1; /* the copy of A of the request at hand: closed before the answer */
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -142,6 +143,10 @@ static void reply_send(int fd, struct rpc_header *h, size_t length, int pass)
 	int fds[2] = { pass, pass };
 	size_t count = pass >= 0 ? 1 : 0;
 	int kind = fault_op == h->op ? fault_kind : FAKE_NO_FAULT;
+	if (held_a >= 0) {
+		(void)close(held_a);
+		held_a = -1;
+	}
 	fault_kind = kind ? FAKE_NO_FAULT : fault_kind;
 	h->length = (uint32_t)length;
 	switch (kind) {
@@ -617,11 +622,14 @@ static bool client_step(int fd)
 	}
 	int a = (h->flags & RPC_HAVE_FD) ? fds[0] : -1;
 	int reply = (h->flags & RPC_HAVE_REPLY) ? fds[count - 1] : -1;
+	held_a = a;
 	bool is_kept = request_run(h, a, reply);
-	for (size_t i = 0; i < count; i++) {
-		if (!(is_kept && fds[i] == reply)) {
-			(void)close(fds[i]);
-		}
+	if (held_a >= 0) {
+		(void)close(held_a);
+		held_a = -1;
+	}
+	if (reply >= 0 && !is_kept) {
+		(void)close(reply);
 	}
 	return true;
 }

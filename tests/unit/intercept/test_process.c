@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -313,13 +314,41 @@ static void case_spawn(void)
 	say("%d %s", status, text);
 }
 
+/* close() is the end of a descriptor in epoll's eyes too: no message of ours may still hold it. */
+static void case_epoll_forgets(void)
+{
+	int ep = epoll_create1(0), late = 0, one = 1;
+	for (int i = 0; i < 100; i++) {
+		struct linger linger = { 0, 0 };
+		struct sockaddr_in a;
+		socklen_t length = sizeof a;
+		struct epoll_event e = { .events = EPOLLIN | EPOLLOUT };
+		int c, s;
+		lo_pair(&c, &s);
+		(void)epoll_ctl(ep, EPOLL_CTL_ADD, c, &e);
+		(void)epoll_ctl(ep, EPOLL_CTL_ADD, s, &e);
+		(void)getsockname(c, (struct sockaddr *)&a, &length);
+		(void)setsockopt(s, IPPROTO_TCP, 1, &one, sizeof one);
+		(void)setsockopt(c, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+		(void)setsockopt(c, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+		(void)close(s);
+		(void)close(c);
+		int fresh = lo_socket(0);
+		(void)epoll_ctl(ep, EPOLL_CTL_ADD, fresh, &e);
+		(void)setsockopt(fresh, IPPROTO_TCP, 1, &one, sizeof one);
+		(void)close(fresh);
+		late += epoll_wait(ep, &e, 1, 0);
+	}
+	say("events of closed descriptors: %d", late);
+}
+
 #define CASE(name)                                                                                 \
 	{                                                                                          \
 #name, case_##name                                                                 \
 	}
 static const struct preload_case cases[] = {
-	CASE(dup),        CASE(fork),    CASE(fork_sockets), CASE(exec),
-	CASE(scm_rights), CASE(threads), CASE(spawn),        CASE(exec_child),
+	CASE(dup),     CASE(fork),  CASE(fork_sockets),  CASE(exec),       CASE(scm_rights),
+	CASE(threads), CASE(spawn), CASE(epoll_forgets), CASE(exec_child),
 };
 
 int main(int argc, char **argv)
