@@ -167,6 +167,8 @@ static void put(uint8_t *at, uint32_t value, int width)
 static void step_segment(struct rd *r)
 {
 	static uint8_t frame[FRAME];
+	static const uint8_t headers[22] = { 8, 0, 0x45, 0,  0, 0, 0, 0,  0, 0, 64,
+					     6, 0, 0,    10, 0, 0, 2, 10, 0, 0, 1 };
 	uint8_t flags = rd_u8(r), slot = rd_u8(r) % PEER_PORTS;
 	int16_t seq = (int16_t)rd_u16(r), ack = (int16_t)rd_u16(r);
 	uint16_t window = rd_u16(r);
@@ -174,7 +176,7 @@ static void step_segment(struct rd *r)
 	memset(frame, 0, 54);
 	memcpy(frame, OUR_MAC, 6);
 	memcpy(frame + 6, PEER_MAC, 6);
-	memcpy(frame + 12, "\x08\x00\x45\0\0\0\0\0\0\0\x40\x06\0\0\x0a\0\0\2\x0a\0\0\1", 22);
+	memcpy(frame + 12, headers, sizeof(headers));
 	put(frame + 16, 40 + options + payload, 2);
 	put(frame + 34, 0x4000u + slot, 2);
 	put(frame + 36, 80, 2);
