@@ -236,7 +236,11 @@ EXPORT int shutdown(int fd, int how)
 	}
 	if (who.state == WHO_LISTENING) {
 		/* SHUT_WR does nothing to a listener; the others end it. */
-		return how == SHUT_WR ? 0 : real.shutdown(fd, SHUT_RDWR);
+		if (how == SHUT_WR) {
+			return 0;
+		}
+		hint_set(fd, HINT_SHUT);
+		return real.shutdown(fd, SHUT_RDWR);
 	}
 	return real.shutdown(fd, how);
 }

@@ -310,6 +310,10 @@ static void case_restart(void)
 	say_short("a new socket", socket(AF_INET, SOCK_STREAM, 0));
 	say_short("connect on an old one", lo_connect(fd, 1));
 	say_short("accept on an old one", accept(listener, NULL, NULL));
+	p.events = POLLIN;
+	say("a server that polls is left in peace: %d", poll(&p, 1, 0) == 0);
+	say_short("and again", accept(listener, NULL, NULL));
+	say_short("getsockname", getsockname(listener, NULL, NULL));
 	int c, s;
 	lo_pair(&c, &s);
 	say_short("a new connection", send(c, "x", 1, 0));
@@ -499,6 +503,9 @@ static const char *const expected[] = {
 	"a new socket: ok\n"
 	"connect on an old one: ENETDOWN\n"
 	"accept on an old one: EINVAL\n"
+	"a server that polls is left in peace: 1\n"
+	"and again: EINVAL\n"
+	"getsockname: ENETDOWN\n"
 	"a new connection: ok\n",
 	/* limits */
 	"then EMFILE, more than ten: 1\n"
