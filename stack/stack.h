@@ -71,7 +71,8 @@ struct stack_callbacks {
 	/* The peer acknowledged bytes: room() grew. */
 	void (*writable)(void *tcp_context);
 	/* The connection is gone and its handle dead. error: 0 orderly, else a Linux errno
-	 * (ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...). Once, last. */
+	 * (ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...). Once, last; an orderly
+	 * end waits until all that arrived was consumed. */
 	void (*closed)(void *tcp_context, int error);
 	/* Subscribe to / leave an Ethernet multicast group with its ZeroTier ADI (vl2 8). */
 	void (*multicast)(void *context, const uint8_t mac[6], uint32_t adi, bool join);
@@ -129,7 +130,8 @@ struct stack_ops {
 	void (*destroy)(struct stack *stack);
 
 	/* Replace all our addresses (with prefix lengths). Connections from addresses that went
-	 * away are aborted. Each new address is announced once. 0 or -errno. */
+	 * away are aborted (closed with ECONNABORTED). Each new address is announced once. 0,
+	 * -E2BIG, -EINVAL or, for IPv6, -EAFNOSUPPORT; then nothing has changed. */
 	int (*addresses_set)(struct stack *stack, const struct stack_ip *addresses, size_t count);
 	int (*routes_set)(struct stack *stack, const struct stack_route *routes, size_t count);
 
@@ -137,7 +139,9 @@ struct stack_ops {
 		      int64_t now_ms);
 	/* Run what is due. */
 	void (*advance)(struct stack *stack, int64_t now_ms);
-	/* When advance() is next wanted; INT64_MAX = never (an idle stack wakes nobody). */
+	/* When advance() is next wanted; INT64_MAX = never (an idle stack wakes nobody). Ask after
+	 * the turn's operations: they carry no time, and what they started is dated by that
+	 * advance(). */
 	int64_t (*deadline)(const struct stack *stack);
 
 	/* Listen on a port of every address. 0, -EADDRINUSE or -ENOMEM. */
@@ -161,7 +165,7 @@ struct stack_ops {
 	int (*tcp_peek)(struct stack_tcp *tcp, struct iovec *iov, int max);
 	/* `length` bytes of what peek() lends were taken; opens the window. */
 	void (*tcp_consumed)(struct stack_tcp *tcp, size_t length);
-	/* Bytes that write() takes now. */
+	/* Bytes that write() takes now; 0 before the handshake is done. */
 	size_t (*tcp_room)(const struct stack_tcp *tcp);
 	/* Queue bytes for sending; they are copied. Returns bytes taken (<= room), or -ENOTCONN.
 	 * Nothing is sent before tcp_flush, so that several writes share segments. */
@@ -170,7 +174,8 @@ struct stack_ops {
 	/* FIN after what was written; receiving goes on. */
 	void (*tcp_shutdown_write)(struct stack_tcp *tcp);
 	/* Orderly end of both directions: pending bytes and FIN are still sent by the stack,
-	 * nothing is reported any more (no callback follows, the handle is dead at once). */
+	 * nothing is reported any more (no callback follows, the handle is dead at once). Unread
+	 * bytes are given up; who wants Linux's RST for them calls abort. */
 	void (*tcp_close)(struct stack_tcp *tcp);
 	/* RST; no callback follows, the handle is dead at once. */
 	void (*tcp_abort)(struct stack_tcp *tcp);
