@@ -148,7 +148,7 @@ static long connect_network(int fd)
 	if (result != -ECONNREFUSED) {
 		return result;
 	}
-	memcpy(path, init_network, length);
+	memcpy(path, init_network, length + 1);
 	memcpy(path + length, suffix, sizeof suffix);
 	long inside = connect_path(fd, path);
 	return inside == -ENOTDIR ? result : inside;
