@@ -17,7 +17,8 @@ static void unreachable(const struct cli *cli, const struct cli_reply *reply)
 		 cli->host, cli->port, reply->error, cli->port, cli->home);
 }
 
-static void refused(const struct cli *cli, const char *name, const struct cli_reply *reply)
+static void refused(const struct cli *cli, const char *name, const char *path,
+		    const struct cli_reply *reply)
 {
 	(void)fprintf(cli->out, "%d %s %s\n", reply->status, name, reply->body);
 	if (reply->status == 401) {
@@ -26,6 +27,8 @@ static void refused(const struct cli *cli, const char *name, const struct cli_re
 			 "its home (this home: %s, another: -D<path>, a token: -T<token>), and "
 			 "from another host an address in allowManagementFrom",
 			 cli->home);
+	} else if (reply->status == 404) {
+		complain(cli, "the service that answers does not serve %s", path);
 	}
 }
 
@@ -44,7 +47,7 @@ bool ask(const struct cli *cli, const char *name, const char *method, const char
 	if (reply->status == 0) {
 		unreachable(cli, reply);
 	} else {
-		refused(cli, name, reply);
+		refused(cli, name, path, reply);
 	}
 	free(reply->body);
 	return false;
