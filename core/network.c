@@ -2,11 +2,10 @@
 #include "core/network.h"
 
 #include "core/addr.h"
+#include "core/filter.h"
 #include "core/limit.h"
 #include "core/mem.h"
-#include "core/node.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +23,6 @@ struct network *network_new(uint64_t nwid, uint64_t self)
 	network->requested_ms = LIMIT_NEVER_MS;
 	network->announce_ms = LIMIT_NEVER_MS;
 	network->announce_repeats = NETWORK_ANNOUNCE_REPEATS;
-	network->verdict = NETWORK_DROPS;
 	members_init(&network->members, nwid);
 	return network;
 }
@@ -38,26 +36,6 @@ void network_free(struct network *network)
 	zt_free(network);
 }
 
-/* Without matches a table's first deciding action holds for all frames (7.3). BREAK and running off
- * the end are "no match", which drops unless a capability accepts (7.4); capabilities are evaluated
- * by the full engine only, so until then it drops. */
-static enum network_verdict table_verdict(const struct rule *rules, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		switch (rules[i].type) {
-		case RULE_DROP:
-		case RULE_BREAK:
-			return NETWORK_DROPS;
-		case RULE_ACCEPT:
-		case RULE_PRIORITY: /* accepts (7.1) */
-			return NETWORK_ACCEPTS;
-		default:
-			return NETWORK_UNSUPPORTED;
-		}
-	}
-	return NETWORK_DROPS;
-}
-
 bool network_apply_take(struct network *network, struct netconf *config)
 {
 	bool was_ok = network->status == ZT_NETWORK_OK;
@@ -69,8 +47,7 @@ bool network_apply_take(struct network *network, struct netconf *config)
 	netconf_free(network->config);
 	network->config = config;
 	network->config_serial++;
-	network->verdict = table_verdict(config->rules, config->rule_count);
-	network->has_warned = network->has_warned && network->verdict == NETWORK_UNSUPPORTED;
+	network->is_open = filter_is_open(config->rules, config->rule_count);
 	return true;
 }
 
@@ -156,22 +133,6 @@ bool network_group_remove(struct network *network, uint64_t mac, uint32_t adi)
 	memmove(&network->groups[i], &network->groups[i + 1],
 		(network->group_count - i) * sizeof(*network->groups));
 	return true;
-}
-
-bool network_rules_pass(struct zt_node *node, struct network *network)
-{
-	if (network->verdict == NETWORK_ACCEPTS) {
-		return true;
-	}
-	node_count(node, ZT_COUNT_DROP_RULES);
-	if (network->verdict == NETWORK_UNSUPPORTED && !network->has_warned) {
-		network->has_warned = true;
-		node_log(node, ZT_LOG_WARN,
-			 "this network's rules are not supported yet and its frames are dropped; "
-			 "ask its controller for a table that accepts everything nwid=%016" PRIx64,
-			 network->nwid);
-	}
-	return false;
 }
 
 static void view_config(const struct netconf *config, struct zt_network_view *out)

@@ -26,13 +26,6 @@ enum {
 	NETWORK_ANNOUNCE_THEN_MS = 5000
 };
 
-/* What the network's rule table says of every frame alike. */
-enum network_verdict {
-	NETWORK_ACCEPTS,
-	NETWORK_DROPS,
-	NETWORK_UNSUPPORTED, /* the table has matches: this version refuses all frames */
-};
-
 struct network {
 	uint64_t nwid, mac, controller;
 	enum zt_network_status status;
@@ -43,8 +36,7 @@ struct network {
 	bool is_asked;             /* that request has left */
 	int64_t announce_ms;       /* groups to controller, upstreams and members: when next */
 	unsigned announce_repeats; /* sooner, because nobody acknowledges them */
-	enum network_verdict verdict;
-	bool has_warned; /* of an unsupported rule table */
+	bool is_open;              /* the table accepts every frame unseen */
 	struct deadline deadline;
 	struct reassembly reassembly;
 	struct members members;
@@ -62,7 +54,7 @@ static inline struct network *network_of_deadline(struct deadline *deadline)
 struct network *network_new(uint64_t nwid, uint64_t self);
 void network_free(struct network *network);
 
-/* Take over a parsed configuration: status OK, serial, verdict. The caller has checked that it is
+/* Take over a parsed configuration: status OK, serial. The caller has checked that it is
  * for this network and node. Returns false if it equals the one held (and frees it). */
 bool network_apply_take(struct network *network, struct netconf *config);
 
@@ -84,9 +76,6 @@ bool network_is_bridge(const struct network *network, uint64_t address);
 bool network_group_has(const struct network *network, uint64_t mac, uint32_t adi);
 bool network_group_add(struct network *network, uint64_t mac, uint32_t adi);
 bool network_group_remove(struct network *network, uint64_t mac, uint32_t adi);
-
-/* May this frame pass? Counts and warns when it may not. */
-bool network_rules_pass(struct zt_node *node, struct network *network);
 
 void network_view(const struct network *network, struct zt_network_view *out);
 

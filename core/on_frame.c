@@ -4,6 +4,7 @@
 
 #include "base/bug.h"
 #include "core/addr.h"
+#include "core/ndp.h"
 #include "core/proto.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
  */
 
 void frame_deliver(struct zt_node *node, struct network *network, struct packet_in *in,
-		   const struct frame_in *frame)
+		   const struct eth_frame *frame)
 {
 	/* Every message has at least 28 + 10 bytes before its data, which nobody needs any more. */
 	size_t at = (size_t)(frame->data.bytes - in->bytes);
@@ -52,35 +53,37 @@ enum vl2_result on_frame(struct zt_node *node, struct zt_now now, struct packet_
 	if (gate != GATE_OPEN) {
 		return gate_result(gate, in);
 	}
-	if (network_rules_pass(node, network)) {
-		struct frame_in frame = {
-			.to = network->mac,
-			.from = addr_mac(network->nwid, in->source),
-			.ether_type = message.ether_type,
-			.data = message.data,
-		};
+	struct eth_frame frame = {
+		.to = network->mac,
+		.from = addr_mac(network->nwid, in->source),
+		.ether_type = message.ether_type,
+		.data = message.data,
+	};
+	if (passage_in(node, now, network, &frame, in->source) != FILTER_DENY) {
 		frame_deliver(node, network, in, &frame);
 	}
 	return VL2_DONE;
 }
 
+static bool ext_source_ok(const struct network *network, const struct ext_frame *message)
+{
+	return message->from != 0 && message->from != network->mac &&
+	       !addr_mac_is_multicast(message->from);
+}
+
 /* Foreign addresses are the business of active bridges (6.3). */
 static bool ext_addresses_ok(const struct zt_node *node, const struct network *network,
-			     const struct packet_in *in, const struct ext_frame *message)
+			     const struct packet_in *in, const struct eth_frame *frame)
 {
-	if (message->from == 0 || message->from == network->mac ||
-	    addr_mac_is_multicast(message->from)) {
-		return false;
-	}
-	if (message->from != addr_mac(network->nwid, in->source) &&
+	if (frame->from != addr_mac(network->nwid, in->source) &&
 	    !network_is_bridge(network, in->source)) {
 		return false;
 	}
-	if (message->to == network->mac) {
+	if (frame->to == network->mac) {
 		return true;
 	}
-	return addr_mac_is_multicast(message->to) ? network->config->multicast_limit > 0
-						  : network_is_bridge(network, node_address(node));
+	return addr_mac_is_multicast(frame->to) ? network->config->multicast_limit > 0
+						: network_is_bridge(network, node_address(node));
 }
 
 static void ext_acknowledge(struct zt_node *node, struct zt_now now, const struct packet_in *in,
@@ -113,23 +116,28 @@ enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct pac
 	if (gate != GATE_OPEN) {
 		return gate_result(gate, in);
 	}
-	if (!ext_addresses_ok(node, network, in, &message)) {
+	if (!ext_source_ok(network, &message)) {
 		node_count(node, ZT_COUNT_DROP_FRAME);
 		return VL2_IGNORED;
 	}
-	if (!network_rules_pass(node, network)) {
-		return VL2_DONE;
-	}
-	/* The reply first: delivering overwrites the packet's header. */
-	if (message.flags & EXT_FRAME_ACK) {
-		ext_acknowledge(node, now, in, message.nwid);
-	}
-	struct frame_in frame = {
+	struct eth_frame frame = {
 		.to = message.to,
 		.from = message.from,
 		.ether_type = message.ether_type,
 		.data = message.data,
 	};
+	enum filter_verdict verdict = passage_in(node, now, network, &frame, in->source);
+	if (verdict == FILTER_DENY) {
+		return VL2_DONE;
+	}
+	if (verdict == FILTER_PASS && !ext_addresses_ok(node, network, in, &frame)) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+		return VL2_IGNORED;
+	}
+	/* The reply first: delivering overwrites the packet's header. */
+	if (message.flags & EXT_FRAME_ACK) {
+		ext_acknowledge(node, now, in, message.nwid);
+	}
 	frame_deliver(node, network, in, &frame);
 	return VL2_DONE;
 }
@@ -137,16 +145,9 @@ enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct pac
 /* ---- sending ----------------------------------------------------------------------------------
  */
 
-/* A frame from the stack, taken apart. */
-struct frame_out {
-	uint64_t to, from;
-	uint16_t ether_type;
-	struct span data;
-};
-
 /* FRAME when source and destination follow from the nodes, else EXT_FRAME. */
 static void unicast(struct zt_node *node, struct zt_now now, struct network *network,
-		    const struct frame_out *frame, uint64_t dest)
+		    const struct eth_frame *frame, uint64_t dest)
 {
 	uint8_t head[MSG2_EXT_FRAME_HEADER_BYTES];
 	struct wr w = wr_init(head, sizeof(head));
@@ -179,14 +180,19 @@ static void unicast(struct zt_node *node, struct zt_now now, struct network *net
 /* A MAC that belongs to no member can only live behind a bridge (6.4). Where it was last seen is
  * not remembered here: all bridges get the frame, at most 32 of them. */
 static void to_bridges(struct zt_node *node, struct zt_now now, struct network *network,
-		       const struct frame_out *frame)
+		       const struct eth_frame *frame)
 {
 	const struct netconf *config = network->config;
 	size_t sent = 0;
+	if (!passage_out(node, now, network, frame, 0, PASSAGE_COPIES)) {
+		return;
+	}
 	for (size_t i = 0; i < config->specialist_count && sent < VL2_BRIDGES_SPAM_MAX; i++) {
 		uint64_t address = config->specialists[i] & VL2_ADDRESS_MASK;
 		if ((config->specialists[i] & SPECIALIST_BRIDGE) && address != node_address(node)) {
-			unicast(node, now, network, frame, address);
+			if (passage_out(node, now, network, frame, address, PASSAGE_NO_COPIES)) {
+				unicast(node, now, network, frame, address);
+			}
 			sent++;
 		}
 	}
@@ -197,14 +203,11 @@ static void to_bridges(struct zt_node *node, struct zt_now now, struct network *
 
 /* The group of a broadcast or multicast frame; false if this network does not carry it (6.4). ARP
  * requests have a group per address, so that they reach its owner alone. */
-static bool group_of(const struct network *network, const struct frame_out *frame,
+static bool group_of(const struct network *network, const struct eth_frame *frame,
 		     struct group_id *out)
 {
 	const uint8_t *d = frame->data.bytes;
 	*out = (struct group_id){ .nwid = network->nwid, .mac = frame->to };
-	if (network->config->multicast_limit == 0) {
-		return false;
-	}
 	if (frame->to != ADDR_MAC_BROADCAST) {
 		return true;
 	}
@@ -217,8 +220,26 @@ static bool group_of(const struct network *network, const struct frame_out *fram
 	return network->config->flags & NETCONF_BROADCAST;
 }
 
+/* Who has a derived address follows from the address: no need to ask around (6.5). */
+static bool is_answered_here(struct zt_node *node, struct zt_now now, const struct network *network,
+			     const struct eth_frame *frame)
+{
+	uint8_t answer[NDP_ANSWER_BYTES];
+	const struct ndp_query query = {
+		.to = frame->to,
+		.from = frame->from,
+		.ether_type = frame->ether_type,
+		.data = frame->data,
+	};
+	if (!ndp_answer(network->config, node_address(node), &query, answer)) {
+		return false;
+	}
+	vl2_local(node, now, network->nwid, answer, sizeof(answer));
+	return true;
+}
+
 static void multicast(struct zt_node *node, struct zt_now now, struct network *network,
-		      const struct frame_out *frame)
+		      const struct eth_frame *frame)
 {
 	struct mcast_out out = {
 		.from = frame->from,
@@ -229,38 +250,45 @@ static void multicast(struct zt_node *node, struct zt_now now, struct network *n
 		node_count(node, ZT_COUNT_DROP_FRAME);
 		return;
 	}
-	node_count(node, ZT_COUNT_FRAMES_OUT);
-	mcast_send(node, now, network, &out);
+	if (is_answered_here(node, now, network, frame)) {
+		return;
+	}
+	if (network->config->multicast_limit == 0) {
+		node_count(node, ZT_COUNT_DROP_FRAME);
+		return;
+	}
+	if (passage_out(node, now, network, frame, 0, PASSAGE_COPIES)) {
+		node_count(node, ZT_COUNT_FRAMES_OUT);
+		mcast_send(node, now, network, &out);
+	}
 }
 
 void frame_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct zt_frame *frame)
 {
 	struct rd r = rd_init(frame->bytes, frame->length);
-	struct frame_out out = { .to = rd_u48(&r) };
+	struct eth_frame out = { .to = rd_u48(&r) };
 	out.from = rd_u48(&r);
 	out.ether_type = rd_u16(&r);
 	out.data = (struct span){ .bytes = r.p, .length = rd_left(&r) };
-	/* A stack has no reason to send to itself through us: that would come back while it is
-	 * still sending, so it is refused and not delivered as the reference does. */
 	if (r.bad || out.data.length == 0 || frame->length > ZT_MAX_FRAME_BYTES ||
-	    out.to == network->mac ||
 	    (out.from != network->mac && !network_is_bridge(network, node_address(node)))) {
 		node_count(node, ZT_COUNT_DROP_FRAME);
 		return;
 	}
-	if (!network_rules_pass(node, network)) {
-		return;
-	}
 	if (addr_mac_is_multicast(out.to)) {
 		multicast(node, now, network, &out);
+	} else if (out.to == network->mac) {
+		vl2_local(node, now, network->nwid, frame->bytes, frame->length);
 	} else if (addr_mac_is_member(network->nwid, out.to)) {
 		uint64_t dest = addr_of_mac(network->nwid, out.to);
 		if (address_is_reserved(dest)) {
 			node_count(node, ZT_COUNT_DROP_FRAME);
 			return;
 		}
-		unicast(node, now, network, &out, dest);
+		if (passage_out(node, now, network, &out, dest, PASSAGE_COPIES)) {
+			unicast(node, now, network, &out, dest);
+		}
 	} else {
 		to_bridges(node, now, network, &out);
 	}

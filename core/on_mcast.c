@@ -67,7 +67,8 @@ static size_t directories(const struct zt_node *node, const struct network *netw
 			}
 			address = config->specialists[i - 1] & VL2_ADDRESS_MASK;
 		}
-		bool is_there = address == self;
+		/* Ad-hoc networks have no controller. */
+		bool is_there = address == self || address_is_reserved(address);
 		for (size_t j = 0; j < n && !is_there; j++) {
 			is_there = out[j] == address;
 		}
@@ -132,6 +133,14 @@ struct copies {
 static void copy_send(const struct copies *copies, const struct mcast_out *frame)
 {
 	struct network *network = copies->network;
+	const struct eth_frame judged = { .to = frame->group.mac,
+					  .from = frame->from,
+					  .ether_type = frame->ether_type,
+					  .data = frame->data };
+	if (!passage_out(copies->node, copies->now, network, &judged, copies->dest,
+			 PASSAGE_NO_COPIES)) {
+		return;
+	}
 	struct mcast_frame message = {
 		.group = frame->group,
 		.gather_limit = copies->gather_limit,
@@ -253,8 +262,7 @@ static void member_learnt(struct zt_node *node, struct zt_now now, const struct 
 	}
 	vl2_sweep_later(node, now);
 	struct network *network = vl2_network(node, group->nwid);
-	if (network && network->config && network_rules_pass(node, network) &&
-	    !network_is_bridge(network, address)) {
+	if (network && network->config && !network_is_bridge(network, address)) {
 		struct copies copies = {
 			.node = node, .now = now, .network = network, .dest = address
 		};
@@ -469,13 +477,13 @@ enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct p
 	if (message.gather_limit > 0) {
 		answer(node, now, in, &message.group, message.gather_limit);
 	}
-	if (network_rules_pass(node, network)) {
-		struct frame_in frame = {
-			.to = message.group.mac,
-			.from = from,
-			.ether_type = message.ether_type,
-			.data = message.data,
-		};
+	struct eth_frame frame = {
+		.to = message.group.mac,
+		.from = from,
+		.ether_type = message.ether_type,
+		.data = message.data,
+	};
+	if (passage_in(node, now, network, &frame, in->source) != FILTER_DENY) {
 		frame_deliver(node, network, in, &frame);
 	}
 	return VL2_DONE;

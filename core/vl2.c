@@ -3,6 +3,7 @@
 #include "core/vl2_impl.h"
 
 #include "core/addr.h"
+#include "core/adhoc.h"
 #include "core/limit.h"
 #include "core/mem.h"
 #include "core/proto.h"
@@ -11,9 +12,9 @@
 #include <string.h>
 
 enum {
-	RESERVED_NWID_BYTE = 0xff, /* ad-hoc networks (1.1): not in this version */
 	MEMBER_FORGET_MS = 600000, /* records of peers that prove nothing */
 	SWEEP_MS = 60000,
+	LOCAL_MS = 1, /* not at once: a stack that answers itself for ever must not stop the loop */
 };
 
 int vl2_new(struct zt_node *node)
@@ -22,11 +23,13 @@ int vl2_new(struct zt_node *node)
 	if (!vl2) {
 		return ZT_E_NO_MEMORY;
 	}
-	if (deadlines_reserve(&vl2->deadlines)) {
+	if (deadlines_reserve(&vl2->deadlines) || deadlines_reserve(&vl2->deadlines)) {
+		deadlines_fini(&vl2->deadlines);
 		zt_free(vl2);
 		return ZT_E_NO_MEMORY;
 	}
 	vl2->sweep.kind = VL2_DEADLINE_SWEEP;
+	vl2->local_due.kind = VL2_DEADLINE_LOCAL;
 	mcast_init(&vl2->mcast, node_random_u64(node));
 	node_vl2_set(node, vl2);
 	return ZT_OK;
@@ -43,6 +46,7 @@ void vl2_free(struct zt_node *node)
 	}
 	zt_free(vl2->networks);
 	mcast_fini(&vl2->mcast);
+	local_fini(&vl2->local);
 	gate_free(vl2);
 	deadlines_fini(&vl2->deadlines);
 	zt_free(vl2);
@@ -109,6 +113,9 @@ static int64_t later(int64_t a, int64_t b)
 
 static int64_t request_due_ms(const struct network *network)
 {
+	if (adhoc_is(network->nwid)) {
+		return INT64_MAX; /* nobody could answer */
+	}
 	return later(network->config_ms + VL2_AUTOCONF_MS,
 		     network->requested_ms + VL2_HOUSEKEEPING_MS);
 }
@@ -156,6 +163,10 @@ void vl2_tick(struct zt_node *node, struct zt_now now)
 	while ((due = deadlines_due(&vl2->deadlines, now.mono_ms)) != NULL) {
 		if (due->kind == VL2_DEADLINE_NETWORK) {
 			network_tick(node, now, network_of_deadline(due));
+		} else if (due->kind == VL2_DEADLINE_LOCAL) {
+			if (local_deliver(node, &vl2->local)) {
+				deadline_set(&vl2->deadlines, due, now.mono_ms + LOCAL_MS);
+			}
 		} else {
 			mcast_sweep(&vl2->mcast, now.mono_ms);
 			if (vl2->mcast.group_count > 0) {
@@ -168,6 +179,17 @@ void vl2_tick(struct zt_node *node, struct zt_now now)
 int64_t vl2_deadline(const struct zt_node *node)
 {
 	return deadlines_next(&node_vl2(node)->deadlines);
+}
+
+void vl2_local(struct zt_node *node, struct zt_now now, uint64_t nwid, const void *frame,
+	       size_t length)
+{
+	struct vl2 *vl2 = node_vl2(node);
+	if (!local_add(&vl2->local, nwid, frame, length)) {
+		node_count(node, ZT_COUNT_DROP_MEMORY);
+		return;
+	}
+	deadline_set_earlier(&vl2->deadlines, &vl2->local_due, now.mono_ms + LOCAL_MS);
 }
 
 void vl2_sweep_later(struct zt_node *node, struct zt_now now)
@@ -300,13 +322,43 @@ static struct network *network_insert(struct zt_node *node, uint64_t nwid)
 	return network;
 }
 
+static void network_remove(struct zt_node *node, struct network *network)
+{
+	struct vl2 *vl2 = node_vl2(node);
+	size_t i = network_place(vl2, network->nwid);
+	vl2->network_count--;
+	memmove(&vl2->networks[i], &vl2->networks[i + 1],
+		(vl2->network_count - i) * sizeof(struct network *));
+	deadline_clear(&vl2->deadlines, &network->deadline);
+	deadlines_release(&vl2->deadlines);
+	network_free(network);
+}
+
+/* The configuration is made here (1.1). Ids without a meaning wait for one for ever, as the
+ * reference does: a later version may know it. */
+static int adhoc_join(struct zt_node *node, struct zt_now now, struct network *network)
+{
+	struct netconf *config = NULL;
+	int err = adhoc_netconf(network->nwid, node_address(node), now.wall_ms, &config);
+	if (err == ZT_E_NO_MEMORY) {
+		network_remove(node, network);
+		return err;
+	}
+	if (config) {
+		network->config_ms = now.mono_ms;
+		(void)network_apply_take(network, config);
+	} else if (err == ZT_E_NOT_FOUND) {
+		network->status = ZT_NETWORK_NOT_FOUND;
+	}
+	node_event(node, ZT_EVENT_NETWORK, network->nwid);
+	network_schedule(node, network);
+	return ZT_OK;
+}
+
 int zt_join(struct zt_node *node, struct zt_now now, uint64_t nwid, const void *cached,
 	    size_t cached_length)
 {
-	if (nwid >> 56 == RESERVED_NWID_BYTE) {
-		return ZT_E_UNSUPPORTED;
-	}
-	if (address_is_reserved(addr_controller(nwid))) {
+	if (address_is_reserved(addr_controller(nwid)) && !adhoc_is(nwid)) {
 		return ZT_E_MALFORMED;
 	}
 	if (vl2_network(node, nwid)) {
@@ -315,6 +367,9 @@ int zt_join(struct zt_node *node, struct zt_now now, uint64_t nwid, const void *
 	struct network *network = network_insert(node, nwid);
 	if (!network) {
 		return ZT_E_NO_MEMORY;
+	}
+	if (adhoc_is(nwid)) {
+		return adhoc_join(node, now, network);
 	}
 	if (cached && cached_length > 1 && !config_restore(node, network, cached, cached_length)) {
 		node_log(node, ZT_LOG_WARN,
@@ -337,14 +392,8 @@ int zt_leave(struct zt_node *node, struct zt_now now, uint64_t nwid)
 	if (!network) {
 		return ZT_E_NOT_FOUND;
 	}
-	size_t i = network_place(vl2, nwid);
-	vl2->network_count--;
-	memmove(&vl2->networks[i], &vl2->networks[i + 1],
-		(vl2->network_count - i) * sizeof(struct network *));
-	deadline_clear(&vl2->deadlines, &network->deadline);
-	deadlines_release(&vl2->deadlines);
+	network_remove(node, network);
 	mcast_forget(&vl2->mcast, nwid);
-	network_free(network);
 	node_store(node, ZT_STORE_NETWORK, nwid, NULL, 0);
 	return ZT_OK;
 }

@@ -4,7 +4,9 @@
 #define ZT_VL2_IMPL_H
 
 #include "core/deadline.h"
+#include "core/filter.h"
 #include "core/identity.h"
+#include "core/local.h"
 #include "core/mcast.h"
 #include "core/msg2.h"
 #include "core/network.h"
@@ -21,11 +23,12 @@ struct vl2 {
 	struct mcast mcast;
 	struct authorised
 	    *authorised; /* members that our controller lets in; NULL until the first */
+	struct local local;
 	struct deadlines deadlines;
-	struct deadline sweep;
+	struct deadline sweep, local_due;
 };
 
-enum vl2_deadline { VL2_DEADLINE_NETWORK, VL2_DEADLINE_SWEEP };
+enum vl2_deadline { VL2_DEADLINE_NETWORK, VL2_DEADLINE_SWEEP, VL2_DEADLINE_LOCAL };
 
 /* NULL = not joined. */
 struct network *vl2_network(const struct zt_node *node, uint64_t nwid);
@@ -33,6 +36,9 @@ struct network *vl2_network(const struct zt_node *node, uint64_t nwid);
 const struct identity *vl2_identity(const struct zt_node *node, uint64_t address);
 /* When the network's timers want vl2_tick next; call after changing config_ms or requested_ms. */
 void network_schedule(struct zt_node *node, struct network *network);
+/* Give a frame to a network's own stack, soon. */
+void vl2_local(struct zt_node *node, struct zt_now now, uint64_t nwid, const void *frame,
+	       size_t length);
 /* Groups were added: see that they expire. */
 void vl2_sweep_later(struct zt_node *node, struct zt_now now);
 /* Give a packet back to rx, which asks for the identity of `address`. */
@@ -98,17 +104,30 @@ void credentials_push_due(struct zt_node *node, struct zt_now now, struct networ
 
 enum vl2_result on_frame(struct zt_node *node, struct zt_now now, struct packet_in *in);
 enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct packet_in *in);
-/* Hand a frame to the stack, its Ethernet header written right before the data in the packet. */
-struct frame_in {
+/* An Ethernet frame, taken apart. */
+struct eth_frame {
 	uint64_t to, from;
 	uint16_t ether_type;
 	struct span data;
 };
+/* Hand a frame to the stack, its Ethernet header written right before the data in the packet. */
 void frame_deliver(struct zt_node *node, struct network *network, struct packet_in *in,
-		   const struct frame_in *frame);
+		   const struct eth_frame *frame);
 /* One frame from the stack. */
 void frame_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct zt_frame *frame);
+
+/* ---- passage.c ---------------------------------------------------------------------------------
+ */
+
+enum passage_copies { PASSAGE_NO_COPIES, PASSAGE_COPIES };
+/* May the frame leave for `dest` (0 = nobody in particular)? Copies for observers go out if wanted,
+ * a redirected frame goes where it belongs. */
+bool passage_out(struct zt_node *node, struct zt_now now, struct network *network,
+		 const struct eth_frame *frame, uint64_t dest, enum passage_copies copies);
+/* May a frame of that member come in? */
+enum filter_verdict passage_in(struct zt_node *node, struct zt_now now, struct network *network,
+			       const struct eth_frame *frame, uint64_t source);
 
 /* ---- on_mcast.c --------------------------------------------------------------------------------
  */

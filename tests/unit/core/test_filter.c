@@ -136,7 +136,7 @@ static int naive_icmp(const struct naive *f, const struct rule *rule)
 	uint8_t protocol = 0;
 	bool is_icmp = false;
 	if (v4(f)) {
-		at = (f->d[0] & 15U) * 4;
+		at = 4 * (size_t)(f->d[0] & 15);
 		is_icmp = f->d[9] == 1;
 	} else if (v6(f)) {
 		at = v6_payload(f, &protocol);
@@ -154,7 +154,7 @@ static int naive_ports(const struct naive *f, const struct rule *rule)
 	size_t at;
 	if (v4(f)) {
 		protocol = f->d[9];
-		at = (f->d[0] & 15U) * 4;
+		at = 4 * (size_t)(f->d[0] & 15);
 	} else if (v6(f) && v6_payload(f, &protocol)) {
 		at = v6_payload(f, &protocol);
 	} else {
@@ -177,7 +177,7 @@ static uint64_t naive_tcp(const struct naive *f)
 	uint8_t protocol;
 	size_t at;
 	if (v4(f) && f->d[9] == 6) {
-		at = (f->d[0] & 15U) * 4;
+		at = 4 * (size_t)(f->d[0] & 15);
 		return at + 14 <= f->n ? (f->d[at + 12] & 15U) * 256U + f->d[at + 13] : 0;
 	}
 	at = v6(f) ? v6_payload(f, &protocol) : 0;
@@ -371,7 +371,7 @@ static void random_rule(struct rule *rule, const struct filter_in *in)
 		rule->u.icmp.code = (uint8_t)below(4);
 		rule->u.icmp.flags = (uint8_t)below(4);
 	} else if (rule->type == RULE_CHARACTERISTICS) {
-		rule->u.mask = next() & next() & ~(3ULL << 59);
+		rule->u.mask = next() & 0x8421084210842108ULL >> below(5) & ~(3ULL << 59);
 	} else if (rule->type == RULE_INTEGER_RANGE) {
 		random_integer(rule, in);
 	} else if (rule->type >= RULE_SOURCE_PORTS && rule->type <= RULE_FRAME_SIZE) {
