@@ -9,6 +9,7 @@
 
 #include "base/bug.h"
 #include "core/checks.h"
+#include "core/extended.h"
 #include "core/keep.h"
 #include "core/keepalive.h"
 #include "core/mem.h"
@@ -28,6 +29,8 @@
 
 /* Nodes validated before that say HELLO again, and pass no other gate: a key agreement each. */
 enum { RETURNS_PER_SECOND = 500 };
+/* The same price, for packets in extended armour (vl1 5.7). */
+enum { DISCLOSED_PER_SECOND = 500 };
 
 /* Every packet takes a random id, and the host's generator may be a system call: fetch many. */
 enum { ID_STOCK = 128 };
@@ -67,12 +70,14 @@ static int parts_new(struct zt_node *node)
 	node->neighbours = zt_calloc(1, sizeof *node->neighbours);
 	node->expanded = zt_malloc(PACKET_MAX_BYTES);
 	node->ids = zt_calloc(1, sizeof *node->ids);
+	node->extended = extended_new();
 	if (!node->paths || !node->expect || !node->frags || !node->keep || !node->waiting ||
 	    !node->whois || !node->checks || !node->reach || !node->relay || !node->validated ||
-	    !node->neighbours || !node->expanded || !node->ids) {
+	    !node->neighbours || !node->expanded || !node->ids || !node->extended) {
 		return ZT_E_NO_MEMORY;
 	}
 	limit_bucket_init(&node->returning, RETURNS_PER_SECOND, RETURNS_PER_SECOND);
+	limit_bucket_init(&node->disclosing, DISCLOSED_PER_SECOND, DISCLOSED_PER_SECOND);
 	int err = fixed_deadlines_reserve(node);
 	return err ? err : vl2_new(node);
 }
@@ -93,6 +98,7 @@ static void parts_free(struct zt_node *node)
 	if (node->vl2) {
 		vl2_free(node);
 	}
+	extended_free(node->extended);
 	zt_free(node->ids);
 	zt_free(node->expanded);
 	zt_free(node->neighbours);

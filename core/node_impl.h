@@ -16,6 +16,7 @@
 #include "core/zt.h"
 
 struct checks;
+struct extended;
 struct keep;
 struct node_ids;
 struct reach;
@@ -58,6 +59,8 @@ struct zt_node {
 	struct validated *validated;
 	struct limit_neighbours *neighbours;
 	struct limit_bucket returning;
+	struct limit_bucket disclosing; /* packets in extended armour */
+	struct extended *extended;
 	struct vl2 *vl2;
 
 	struct node_ids *ids; /* random numbers in stock */

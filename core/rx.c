@@ -8,6 +8,7 @@
 #include "core/rx.h"
 
 #include "core/compress.h"
+#include "core/extended.h"
 #include "core/keep.h"
 #include "core/packet.h"
 #include "core/peer_impl.h"
@@ -139,12 +140,25 @@ static bool cipher_allowed(const uint8_t *bytes)
 	case PACKET_CIPHER_SIV:
 		return true;
 	case PACKET_CIPHER_POLY:
-		/* Bit 7 announces armour of protocol 13, which nobody may send to us (5.7). */
-		return !(bytes[PACKET_FLAGS_AT] & PACKET_FLAG_ENCRYPTED) &&
-		       (rules[packet_verb(bytes)].flags & PLAIN);
+		return extended_is(bytes) ? packet_verb(bytes) == VERB_HELLO
+					  : rules[packet_verb(bytes)].flags & PLAIN;
 	default:
 		return false;
 	}
+}
+
+/* A key agreement for whoever asks, strangers included: so many a second and no more. */
+static bool extended_off(struct zt_node *node, struct zt_now now, struct rx_packet *packet)
+{
+	if (!limit_bucket_take(&node->disclosing, now.mono_ms)) {
+		node_count(node, ZT_COUNT_DROP_RATE);
+		return false;
+	}
+	if (extended_open(node->extended, &node->identity, packet->bytes, &packet->length) != 0) {
+		node_count(node, ZT_COUNT_DROP_MALFORMED);
+		return false;
+	}
+	return true;
 }
 
 void rx_packet(struct zt_node *node, struct zt_now now, const struct rx_packet *packet)
@@ -157,6 +171,13 @@ void rx_packet(struct zt_node *node, struct zt_now now, const struct rx_packet *
 	if (address_is_reserved(source)) {
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
 		return;
+	}
+	struct rx_packet disclosed = *packet;
+	if (extended_is(packet->bytes)) {
+		if (!extended_off(node, now, &disclosed)) {
+			return;
+		}
+		packet = &disclosed;
 	}
 	if (!cipher_allowed(packet->bytes)) {
 		node_count(node, ZT_COUNT_DROP_CIPHER);

@@ -14,6 +14,7 @@
 enum {
 	MEMBER_FORGET_MS = 600000, /* records of peers that prove nothing */
 	SWEEP_MS = 60000,
+	FIXED_DEADLINES = 2, /* sweep, local_due */
 	LOCAL_MS = 1, /* not at once: a stack that answers itself for ever must not stop the loop */
 };
 
@@ -23,10 +24,12 @@ int vl2_new(struct zt_node *node)
 	if (!vl2) {
 		return ZT_E_NO_MEMORY;
 	}
-	if (deadlines_reserve(&vl2->deadlines) || deadlines_reserve(&vl2->deadlines)) {
-		deadlines_fini(&vl2->deadlines);
-		zt_free(vl2);
-		return ZT_E_NO_MEMORY;
+	for (int i = 0; i < FIXED_DEADLINES; i++) {
+		if (deadlines_reserve(&vl2->deadlines)) {
+			deadlines_fini(&vl2->deadlines);
+			zt_free(vl2);
+			return ZT_E_NO_MEMORY;
+		}
 	}
 	vl2->sweep.kind = VL2_DEADLINE_SWEEP;
 	vl2->local_due.kind = VL2_DEADLINE_LOCAL;
