@@ -74,9 +74,17 @@ show "$BIN/zerotier-cli" -D"$work/a" listnetworks
 show "$BIN/zerotier-cli" -D"$work/b" listnetworks
 
 lib=$BIN/libzerotierintercept.so
-# in_a, in_b COMMAND...: run a program on the network, as container A or B.
-in_a() { env LD_PRELOAD="$lib" ZT_NC_NETWORK="$work/a/nc_$nwid" "$@"; }
+# in_b COMMAND...: run a program on the network, as container B.
 in_b() { env LD_PRELOAD="$lib" ZT_NC_NETWORK="$work/b/nc_$nwid" "$@"; }
+# serve_a FOLDER COMMAND...: the same in the background; exec, so that the pid is the program's own.
+serve_a() {
+  (
+    cd "$1"
+    shift
+    exec env LD_PRELOAD="$lib" ZT_NC_NETWORK="$work/a/nc_$nwid" "$@"
+  ) &
+  children="$children $!"
+}
 
 step "container A ($ip_a): nginx, redis-server and python3 -m http.server, unmodified"
 www=$work/www
@@ -100,17 +108,15 @@ http {
 EOF
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 printf '%s$ LD_PRELOAD=%s ZT_NC_NETWORK=%s nginx -c nginx.conf%s\n' "$bold" libzerotierintercept.so "$work/a/nc_$nwid" "$plain"
-in_a "$nginx" -e "$work/nginx/error.log" -c "$work/nginx.conf" -g 'daemon off;' &
-children="$children $!"
-in_a redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save '' --dir "$work" >"$work/redis.log" 2>&1 &
-children="$children $!"
-(cd "$www" && in_a python3 -m http.server 8080 >"$work/python.log" 2>&1) &
-children="$children $!"
+serve_a "$work" "$nginx" -e "$work/nginx/error.log" -c "$work/nginx.conf" -g 'daemon off;'
+serve_a "$work" redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save '' --logfile "$work/redis.log"
+python_port=$(free_port)
+serve_a "$www" python3 -u -m http.server "$python_port" >"$work/python.log" 2>&1
 
 step "container B ($ip_b): curl and redis-cli reach them"
 curl_b() { in_b curl -sS --noproxy '*' --max-time 20 "$@"; }
 wait_for 15 curl_b -o /dev/null "http://$ip_a/"
-wait_for 15 curl_b -o /dev/null "http://$ip_a:8080/"
+wait_for 15 curl_b -o /dev/null "http://$ip_a:$python_port/"
 printf '%s$ curl http://%s/%s\n' "$bold" "$ip_a" "$plain"
 curl_b "http://$ip_a/" | sed 's/^/    /'
 printf '%s$ curl -o bigfile http://%s/bigfile; sha256sum (16 MiB)%s\n' "$bold" "$ip_a" "$plain"
@@ -118,8 +124,8 @@ curl_b -o "$work/received" -w '    %{size_download} bytes, %{speed_download} byt
 sent=$(sha256sum <"$www/bigfile") received=$(sha256sum <"$work/received")
 [ "$sent" = "$received" ] || { echo "demo: the file arrived damaged" >&2; exit 1; }
 echo "    identical: ${sent%% *}"
-printf '%s$ curl http://%s:8080/   (python3 -m http.server)%s\n' "$bold" "$ip_a" "$plain"
-curl_b "http://$ip_a:8080/index.html" | sed 's/^/    /'
+printf '%s$ curl http://%s:%s/   (python3 -m http.server)%s\n' "$bold" "$ip_a" "$python_port" "$plain"
+curl_b "http://$ip_a:$python_port/index.html" | sed 's/^/    /'
 redis_b() { in_b redis-cli -h "$ip_a" "$@"; }
 wait_for 15 redis_b ping
 printf '%s$ redis-cli -h %s set greeting "welcome to the machine"; get greeting%s\n' "$bold" "$ip_a" "$plain"
@@ -129,12 +135,19 @@ echo "    $reply"
 [ "$reply" = "welcome to the machine" ] || { echo "demo: redis answered something else" >&2; exit 1; }
 
 step "the host itself is not on that network"
-printf '%s$ curl http://%s/   (without the library)%s\n' "$bold" "$ip_a" "$plain"
-if curl -sS --noproxy '*' --max-time 2 -o /dev/null "http://$ip_a/" 2>"$work/host.err"; then
-  echo "demo: the host reached the virtual network, which it must not" >&2
+# Asked on the host's own loopback: a packet to the virtual address would leave by its default route.
+printf '%s$ curl http://127.0.0.1:%s/   (on the host, without the library)%s\n' "$bold" "$python_port" "$plain"
+if curl -sS --noproxy '*' --max-time 2 -o /dev/null "http://127.0.0.1:$python_port/" 2>"$work/host.err"; then
+  echo "demo: the host reached the server, which it must not" >&2
   exit 1
 fi
 sed 's/^/    /' "$work/host.err"
+printf '%s$ ip route get %s   (no interface of ours leads there)%s\n' "$bold" "$ip_a" "$plain"
+{ ip route get "$ip_a" 2>&1 || true; } | sed 's/^/    /'
+if ip route get "$ip_a" 2>/dev/null | grep -qE '^local|dev (zt|tun|tap)'; then
+  echo "demo: the host has a way to the virtual network, which it must not" >&2
+  exit 1
+fi
 show ip -br addr
 interfaces_after=$(ip -o link 2>/dev/null | wc -l)
 [ "$interfaces_before" = "$interfaces_after" ] || { echo "demo: a network interface appeared" >&2; exit 1; }

@@ -85,7 +85,11 @@ universe_member() {
 universe_start() {
   if [ "$1" = root ]; then _port=$UNIVERSE_ROOT_PORT; else _port=$(free_port); fi
   # shellcheck disable=SC2086  # options are words
-  universe_run "$1" "$BIN/zerotier-netcon-service" -d ${SERVICE_OPTIONS:-} -p"$_port" "$UNIVERSE/$1"
+  universe_run "$1" "$BIN/zerotier-netcon-service" -d ${SERVICE_OPTIONS:-} -p"$_port" "$UNIVERSE/$1" \
+    2>"$UNIVERSE/$1/start.log" || {
+    cat "$UNIVERSE/$1/start.log" >&2
+    return 1
+  }
 }
 
 universe_address() {
