@@ -48,6 +48,12 @@ int net_stack_make(struct net *net, uint32_t mtu);
 /* Bring addresses and routes of the stack up to date with the core's view. Not from a core
  * callback: there, mark the network with net_mark and it happens at the end of the turn. */
 void net_update(struct net *net);
+/* What of the network's addresses and routes the stack is given: the IPv4 ones that the policy
+ * allows. How many were written. */
+size_t net_stack_addresses(const struct net_policy *policy, const struct zt_network_view *view,
+			   struct stack_ip out[STACK_MAX_ADDRESSES]);
+size_t net_stack_routes(const struct net *net, const struct zt_network_view *view,
+			struct stack_route out[STACK_MAX_ROUTES]);
 void net_mark(struct service *service, uint64_t nwid);
 void net_settle_all(struct service *service);
 /* The core's frames_in callback. */

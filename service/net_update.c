@@ -3,7 +3,11 @@
  *
  * The core says that something changed by an event from inside its own work; that only marks the
  * network, and net_settle_all looks at it at the end of the turn.
+ *
+ * The stack speaks IPv4 and refuses a whole list for one IPv6 entry in it. It gets the IPv4 part;
+ * the API shows all that the controller assigned.
  */
+#include "service/hold.h"
 #include "service/log.h"
 #include "service/net.h"
 #include "service/net_policy.h"
@@ -12,6 +16,9 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* The only family of addresses that the stack takes. */
+enum { STACK_FAMILY = 4 };
 
 static unsigned long long id_of(const struct net *net)
 {
@@ -52,15 +59,23 @@ static bool addresses_differ(const struct net *net, const struct stack_ip *list,
 	return false;
 }
 
+size_t net_stack_addresses(const struct net_policy *policy, const struct zt_network_view *view,
+			   struct stack_ip out[STACK_MAX_ADDRESSES])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < view->address_count && count < STACK_MAX_ADDRESSES; i++) {
+		const struct zt_endpoint *address = &view->addresses[i];
+		if (address->family == STACK_FAMILY && net_policy_allows(policy, address)) {
+			out[count++] = stack_ip_of(address);
+		}
+	}
+	return count;
+}
+
 static void addresses_update(struct net *net, const struct zt_network_view *view)
 {
 	struct stack_ip list[STACK_MAX_ADDRESSES];
-	size_t count = 0;
-	for (size_t i = 0; i < view->address_count && count < STACK_MAX_ADDRESSES; i++) {
-		if (net_policy_allows(&net->policy, &view->addresses[i])) {
-			list[count++] = stack_ip_of(&view->addresses[i]);
-		}
-	}
+	size_t count = net_stack_addresses(&net->policy, view, list);
 	if (!addresses_differ(net, list, count)) {
 		return;
 	}
@@ -75,19 +90,28 @@ static void addresses_update(struct net *net, const struct zt_network_view *view
 	log_info("net", "addresses changed nwid=%016llx count=%zu", id_of(net), count);
 }
 
-static void routes_update(struct net *net, const struct zt_network_view *view)
+size_t net_stack_routes(const struct net *net, const struct zt_network_view *view,
+			struct stack_route out[STACK_MAX_ROUTES])
 {
-	struct stack_route list[STACK_MAX_ROUTES];
 	size_t count = 0;
 	for (size_t i = 0; i < view->route_count && count < STACK_MAX_ROUTES; i++) {
 		const struct zt_route *route = &view->routes[i];
 		struct stack_ip via = stack_ip_of(&route->via);
-		if (net_policy_allows(&net->policy, &route->target) &&
+		if (route->target.family == STACK_FAMILY &&
+		    (via.family == 0 || via.family == STACK_FAMILY) &&
+		    net_policy_allows(&net->policy, &route->target) &&
 		    (via.family == 0 || !net_is_own_address(net, &via))) {
-			list[count++] = (struct stack_route){ .target = stack_ip_of(&route->target),
-							      .via = via };
+			out[count++] = (struct stack_route){ .target = stack_ip_of(&route->target),
+							     .via = via };
 		}
 	}
+	return count;
+}
+
+static void routes_update(struct net *net, const struct zt_network_view *view)
+{
+	struct stack_route list[STACK_MAX_ROUTES];
+	size_t count = net_stack_routes(net, view, list);
 	int error = net->ops->routes_set(net->stack, list, count);
 	if (error != 0) {
 		errno = -error;
@@ -137,6 +161,7 @@ void net_update(struct net *net)
 		log_info("net", "%s nwid=%016llx", net->is_ok ? "ready" : "not ready", id_of(net));
 	}
 	vhost_update(net->vhost);
+	hold_stir(net->service);
 }
 
 void net_mark(struct service *service, uint64_t nwid)
