@@ -16,6 +16,11 @@
 
 enum { GRANTED = 0 };
 
+/* Metadata of a member that is refused is kept so that its configuration can be pushed as soon as
+ * it is authorised. Anybody may ask, so no more of it than its record costs anyway; a genuine
+ * request has about 300 bytes. */
+enum { REFUSED_METADATA_MAX_BYTES = 512 };
+
 struct asking {
 	struct dict metadata;
 	bool is_request; /* false: a push */
@@ -78,8 +83,11 @@ static void store_versions(json_t *record, const struct dict *metadata)
 	}
 }
 
-static void store_metadata(struct ctl_member *m, const struct dict *metadata)
+static void store_metadata(struct ctl_member *m, const struct dict *metadata, uint8_t refusal)
 {
+	if (refusal != GRANTED && metadata->length > REFUSED_METADATA_MAX_BYTES) {
+		return;
+	}
 	uint8_t *copy = realloc(m->metadata, metadata->length + 1);
 	if (copy) {
 		memcpy(copy, metadata->bytes, metadata->length);
@@ -140,11 +148,11 @@ static uint8_t evaluate(struct controller *c, struct ctl_member *m, const struct
 	}
 	authorise(c, m, a, record);
 	uint8_t refusal = judge(c, m, record);
+	if (a->is_request) {
+		store_metadata(m, &a->metadata, refusal);
+	}
 	if (refusal == GRANTED) {
-		if (a->is_request) {
-			store_versions(record, &a->metadata);
-			store_metadata(m, &a->metadata);
-		}
+		store_versions(record, &a->metadata);
 		add_default_tags(p, record);
 		pool_assign(c, m, p, record);
 	}

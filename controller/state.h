@@ -98,7 +98,7 @@ struct ctl_member {
 	struct identity identity; /* public */
 	int64_t last_request_ms;  /* monotonic; has_asked tells if there was one */
 	bool has_asked;
-	uint8_t *metadata; /* of the last request while authorised */
+	uint8_t *metadata; /* of the last request */
 	size_t metadata_length;
 	uint64_t request_id;  /* while queued: whom to answer, 0 = push */
 	uint64_t pool_failed; /* pool_mark when no pool had a free address, 0 = not tried */

@@ -100,11 +100,13 @@ static void test_private_network(void **state)
 	assert_int_equal(object_int(record, "vMajor", 0), -1);
 	json_decref(record);
 
+	ctlfix_forget_sent(&f);
 	member(&alice, "{\"authorized\":true}");
 	ctlfix_settle(&f);
-	assert_int_equal(ctlfix_count(&f, CTLFIX_CONFIG, 0), 0); /* no metadata yet: at its next */
-	ask(&alice, NULL);
 	struct zt_reply_to to;
+	netconf_free(ctlfix_config(&f, alice.address, &to)); /* at once */
+	assert_int_equal(to.request_id, 0);
+	ask(&alice, NULL);
 	struct netconf *nc = ctlfix_config(&f, alice.address, &to);
 	assert_int_equal(to.request_id, 77);
 	assert_int_equal(nc->nwid, NWID);
@@ -121,6 +123,23 @@ static void test_private_network(void **state)
 	assert_int_equal(object_int(record, "vMinor", 0), 14);
 	assert_int_equal(object_int(record, "vProto", 0), 12);
 	json_decref(record);
+}
+
+/* What a refused stranger said is kept, but not more of it than its record costs. */
+static void test_refused_metadata_is_bounded(void **state)
+{
+	(void)state;
+	char filler[600] = "x=";
+	memset(filler + 2, 'y', sizeof filler - 3);
+	network("{\"name\":\"alpha\"}");
+	ask(&alice, filler);
+	expect_refusal(&alice, DENIED);
+	ctlfix_forget_sent(&f);
+	member(&alice, "{\"authorized\":true}");
+	ctlfix_settle(&f);
+	assert_int_equal(f.sent_count, 0);
+	ask(&alice, filler); /* its next request is served, whatever its size */
+	assert_int_equal(ctlfix_count(&f, CTLFIX_CONFIG, alice.address), 1);
 }
 
 static void test_other_identity(void **state)
@@ -348,12 +367,13 @@ static void test_rules_tags_capabilities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_unknown_network), TEST(test_foreign_network),
-		TEST(test_private_network), TEST(test_other_identity),
-		TEST(test_token),           TEST(test_single_sign_on),
-		TEST(test_rate_limit),      TEST(test_malformed_request),
-		TEST(test_pools),           TEST(test_pool_exhausted),
-		TEST(test_fixed_addresses), TEST(test_rules_tags_capabilities),
+		TEST(test_unknown_network),         TEST(test_foreign_network),
+		TEST(test_private_network),         TEST(test_refused_metadata_is_bounded),
+		TEST(test_other_identity),          TEST(test_token),
+		TEST(test_single_sign_on),          TEST(test_rate_limit),
+		TEST(test_malformed_request),       TEST(test_pools),
+		TEST(test_pool_exhausted),          TEST(test_fixed_addresses),
+		TEST(test_rules_tags_capabilities),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
