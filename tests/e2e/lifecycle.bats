@@ -3,6 +3,8 @@
 # shellcheck disable=SC2154,SC2164  # IP_x, NWID: exported by universe_up; bats stops at a failing cd
 # Start, stop, restart, and the ways in which a start is refused.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
   load lib.bash
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-e2e.XXXXXX")

@@ -3,6 +3,8 @@
 # shellcheck disable=SC2154,SC2164  # IP_x, NWID: exported by universe_up; bats stops at a failing cd
 # The demo's programs, unmodified: servers in container a, clients in container b.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
   load lib.bash
   universe_up a b
@@ -56,7 +58,7 @@ setup() {
 
 @test "node: httpserver.js of the original's walk-through" {
   command -v node >/dev/null || skip "node is not installed"
-  serve a node node "$TOP/examples/httpserver.js" 8081
+  serve a node env PORT=8081 node "$TOP/examples/httpserver.js"
   wait_for 20 fetch b -o /dev/null "http://$IP_a:8081/"
   run fetch b "http://$IP_a:8081/"
   [[ "$output" == *"Welcome to the machine!"* ]]
