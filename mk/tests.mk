@@ -59,6 +59,9 @@ check: ## every test: unit, sim, sanitizers, end to end, lint, short fuzz; ends 
 e2e: all ## end-to-end tests on loopback
 	$(Q)scripts/run-bats.sh tests/e2e
 
+interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it
+	$(Q)tests/interop/run.sh
+
 lint: ## format, arrows between modules, cppcheck, clang-tidy, shellcheck, man pages
 	$(Q)scripts/lint.sh
 
@@ -74,4 +77,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: unit-programs test check check-vectors e2e lint format bench
+.PHONY: unit-programs test check check-vectors e2e interop lint format bench
