@@ -166,7 +166,8 @@ static int read_revocation(struct zt_node *node, struct zt_now now,
 	node_log(node, ZT_LOG_INFO, "credential revoked nwid=%016" PRIx64 " member=%010" PRIx64,
 		 rev.nwid, rev.target);
 	if (rev.target == node_address(node)) {
-		/* Our own: ask the controller now why, instead of at the next refresh in up to 60 s. */
+		/* Our own: ask the controller now why, instead of at the next refresh in up to 60
+		 * s. */
 		network->config_ms = LIMIT_NEVER_MS;
 		network_schedule(node, network);
 	}
