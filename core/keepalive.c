@@ -16,6 +16,7 @@
  */
 #include "core/keepalive.h"
 
+#include "core/moon.h"
 #include "core/packet.h"
 #include "core/peer_impl.h"
 #include "core/reach.h"
@@ -35,7 +36,10 @@ enum {
 void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 		   const struct tx_to *to, bool is_relayed)
 {
-	uint8_t *room = tx_room(node, PACKET_PAYLOAD_AT + MSG_HELLO_MAX_BYTES, 1);
+	struct msg_moon moons[ZT_MAX_MOONS];
+	size_t moon_count = moon_entries(node, moons);
+	size_t most = MSG_HELLO_MAX_BYTES + moon_count * HELLO_MOON_BYTES;
+	uint8_t *room = tx_room(node, PACKET_PAYLOAD_AT + most, 1);
 	if (!room) {
 		return;
 	}
@@ -60,10 +64,10 @@ void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 	if (!is_relayed) {
 		hello.destination = to->to;
 	}
-	struct wr w = wr_init(room + PACKET_PAYLOAD_AT, MSG_HELLO_MAX_BYTES);
+	struct wr w = wr_init(room + PACKET_PAYLOAD_AT, most);
 	msg_hello_write(&w, &hello);
 	size_t tail = PACKET_PAYLOAD_AT + wr_length(&w);
-	msg_moons_write(&w, NULL, 0);
+	msg_moons_write(&w, moons, (uint16_t)moon_count);
 	size_t length = PACKET_PAYLOAD_AT + wr_length(&w);
 	crypt_hello_tail(peer->key, room, tail, length);
 	if (crypt_seal(peer->key, PACKET_CIPHER_POLY, room, room, length) != 0) {

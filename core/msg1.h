@@ -28,6 +28,7 @@ struct msg_hello {
 	uint64_t planet_id, planet_timestamp;
 };
 
+/* Without moon entries, each of which adds HELLO_MOON_BYTES. */
 enum { MSG_HELLO_MAX_BYTES = 13 + IDENTITY_BYTES + 19 + 16 + 2 };
 
 /* Leaves the encrypted tail in the reader. Versions are not judged. */

@@ -13,6 +13,7 @@
 #include "core/keep.h"
 #include "core/keepalive.h"
 #include "core/mem.h"
+#include "core/moon.h"
 #include "core/packet.h"
 #include "core/peer_impl.h"
 #include "core/peercache.h"
@@ -45,7 +46,7 @@ struct node_ids {
 /* Deadlines that lie in the node itself, not in peers. */
 static int fixed_deadlines_reserve(struct zt_node *node)
 {
-	enum { FIXED = 3 };
+	enum { FIXED = 4 };
 	node->due_online.kind = DUE_ONLINE;
 	for (int i = 0; i < FIXED; i++) {
 		if (deadlines_reserve(&node->deadlines) != 0) {
@@ -70,10 +71,11 @@ static int parts_new(struct zt_node *node)
 	node->neighbours = zt_calloc(1, sizeof *node->neighbours);
 	node->expanded = zt_malloc(PACKET_MAX_BYTES);
 	node->ids = zt_calloc(1, sizeof *node->ids);
+	node->moons = moons_new();
 	node->extended = extended_new();
 	if (!node->paths || !node->expect || !node->frags || !node->keep || !node->waiting ||
 	    !node->whois || !node->checks || !node->reach || !node->relay || !node->validated ||
-	    !node->neighbours || !node->expanded || !node->ids || !node->extended) {
+	    !node->neighbours || !node->expanded || !node->ids || !node->extended || !node->moons) {
 		return ZT_E_NO_MEMORY;
 	}
 	limit_bucket_init(&node->returning, RETURNS_PER_SECOND, RETURNS_PER_SECOND);
@@ -98,6 +100,7 @@ static void parts_free(struct zt_node *node)
 	if (node->vl2) {
 		vl2_free(node);
 	}
+	moons_free(node->moons);
 	extended_free(node->extended);
 	zt_free(node->ids);
 	zt_free(node->expanded);
@@ -188,6 +191,9 @@ static void run_due(struct zt_node *node, struct zt_now now, struct deadline *du
 		break;
 	case DUE_WAITING:
 		waiting_due(node, now);
+		break;
+	case DUE_MOON:
+		moon_due(node, now);
 		break;
 	default:
 		BUG_ON("a deadline of unknown kind");

@@ -18,6 +18,7 @@
 struct checks;
 struct extended;
 struct keep;
+struct moons;
 struct node_ids;
 struct reach;
 struct relay;
@@ -30,7 +31,11 @@ enum {
 	DUE_ONLINE,  /* no upstream heard for long (upstream.c) */
 	DUE_WHOIS,   /* ask again (whois.c) */
 	DUE_WAITING, /* a waiting packet expires (waiting.c) */
+	DUE_MOON,    /* ask for a moon again (moon.c) */
 };
+
+/* The roots of the planet and of all moons. */
+enum { UPSTREAMS_MAX = WORLD_MAX_ROOTS * (1 + ZT_MAX_MOONS) };
 
 struct zt_node {
 	const struct zt_callbacks *callbacks;
@@ -41,7 +46,8 @@ struct zt_node {
 	bool is_root, is_online;
 	bool has_planet;
 	struct world planet;
-	struct peer *upstreams[WORLD_MAX_ROOTS]; /* in ascending order of address */
+	struct moons *moons;
+	struct peer *upstreams[UPSTREAMS_MAX]; /* in ascending order of address */
 	size_t upstream_count;
 	struct deadline due_online;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* HELLO and its OK: identities, versions, clocks, external addresses, newer planets (vl1 9.2, 9.3).
+/* HELLO and its OK: identities, versions, clocks, external addresses, newer worlds (vl1 9.2, 9.3).
  *
  * How this works: a HELLO is authenticated but not encrypted. hello_sealed verifies it in the order
  * that costs an attacker most and us least: rate gate of the neighbourhood, one key agreement, the
@@ -7,6 +7,8 @@
  * at once, it goes the way of all packets and ends in on_hello.
  */
 #include "core/checks.h"
+#include "core/crypt.h"
+#include "core/moon.h"
 #include "core/msg1.h"
 #include "core/packet.h"
 #include "core/peer_impl.h"
@@ -97,23 +99,35 @@ void hello_sealed(struct zt_node *node, struct zt_now now, const struct rx_packe
 	rx_opened(node, now, packet, peer);
 }
 
-/* Our planet, if theirs is the same one but older; else nothing. Returns bytes written. */
-static size_t newer_planet(const struct zt_node *node, const struct msg_hello *hello, uint8_t *out)
+/* What is left for worlds in the largest packet. */
+enum { WORLDS_MAX_BYTES = PACKET_MAX_BYTES - OK_PAYLOAD_AT - 64 };
+
+/* The worlds that the asker has or wants and that we have newer (vl1 9.3), as many as fit. The
+ * entries of moons are the reader `tail`; we look at no more of them than we would follow. */
+static void newer_worlds(const struct zt_node *node, const struct msg_hello *hello, struct rd tail,
+			 struct wr *w)
 {
-	if (!node->has_planet || !hello->has_planet || hello->planet_id == 0 ||
-	    hello->planet_id != node->planet.id ||
-	    hello->planet_timestamp >= node->planet.timestamp) {
-		return 0;
+	if (node->has_planet && hello->has_planet && hello->planet_id != 0 &&
+	    hello->planet_id == node->planet.id &&
+	    hello->planet_timestamp < node->planet.timestamp) {
+		world_write(w, &node->planet);
 	}
-	struct wr w = wr_init(out, WORLD_MAX_BYTES);
-	world_write(&w, &node->planet);
-	return wr_length(&w);
+	struct msg_moons moons = msg_moons_start(tail);
+	struct msg_moon entry;
+	for (size_t n = 0; n < ZT_MAX_MOONS && msg_moons_next(&moons, &entry); n++) {
+		const struct world *world = moon_world(node, entry.id);
+		if (world && entry.timestamp < world->timestamp &&
+		    WORLDS_MAX_BYTES - wr_length(w) >= WORLD_MAX_BYTES) {
+			world_write(w, world);
+		}
+	}
 }
 
 static void answer(struct zt_node *node, struct zt_now now, const struct packet_in *in,
 		   const struct msg_hello *hello)
 {
-	uint8_t world[WORLD_MAX_BYTES], bytes[64 + WORLD_MAX_BYTES];
+	uint8_t worlds[WORLDS_MAX_BYTES], bytes[64 + WORLDS_MAX_BYTES];
+	struct wr list = wr_init(worlds, sizeof worlds);
 	struct msg_ok_hello ok = {
 		.clock = hello->clock,
 		.version = { ZT_VERSION_PROTOCOL, ZT_VERSION_MAJOR, ZT_VERSION_MINOR,
@@ -123,7 +137,8 @@ static void answer(struct zt_node *node, struct zt_now now, const struct packet_
 	if (hello->version.protocol < PROTO_VERSION_PORT) {
 		ok.surface.port = 0;
 	}
-	ok.worlds = rd_init(world, newer_planet(node, hello, world));
+	newer_worlds(node, hello, in->payload, &list);
+	ok.worlds = rd_init(worlds, wr_length(&list));
 	struct wr w = wr_init(bytes, sizeof bytes);
 	msg_ok_hello_write(&w, &ok);
 	const struct iovec iov = { .iov_base = bytes, .iov_len = wr_length(&w) };
@@ -138,6 +153,8 @@ enum rx_result on_hello(struct zt_node *node, struct zt_now now, struct packet_i
 	    !identity_equal(&hello.identity, &in->peer->identity)) {
 		return RX_MALFORMED;
 	}
+	/* What is left is the tail, encrypted for itself (vl1 5.4). */
+	crypt_hello_tail(in->peer->key, in->bytes, (size_t)(in->payload.p - in->bytes), in->length);
 	if (in->hops == 0 && hello.destination.family) {
 		reach_report(node, now, in, &hello.destination);
 	}
@@ -149,11 +166,16 @@ enum rx_result on_hello(struct zt_node *node, struct zt_now now, struct packet_i
 	return RX_DONE;
 }
 
-static void worlds_take(struct zt_node *node, struct zt_now now, struct rd worlds)
+/* Each may change who is an upstream, the sender included, or forget it. */
+static void worlds_take(struct zt_node *node, struct zt_now now, uint64_t source, struct rd worlds)
 {
 	struct world world;
-	while (rd_left(&worlds) > 0 && world_read(&worlds, &world) == 0) {
-		if (world.type == WORLD_TYPE_PLANET) {
+	const struct peer *peer;
+	while ((peer = peers_find(&node->peers, source)) && rd_left(&worlds) > 0 &&
+	       world_read(&worlds, &world) == 0) {
+		if (world.type == WORLD_TYPE_MOON) {
+			moon_offer(node, now, peer, &world);
+		} else if (peer->is_upstream) {
 			upstream_planet_offer(node, now, &world);
 		}
 	}
@@ -176,8 +198,8 @@ enum rx_result on_ok_hello(struct zt_node *node, struct zt_now now, struct packe
 	if (in->hops == 0 && ok.surface.family) {
 		reach_report(node, now, in, &ok.surface);
 	}
-	if (in->peer->is_upstream) {
-		worlds_take(node, now, ok.worlds); /* may forget in->peer: last */
+	if (in->peer->is_upstream || moon_is_seed(node, in->source)) {
+		worlds_take(node, now, in->source, ok.worlds); /* may forget in->peer: last */
 	}
 	return RX_DONE;
 }

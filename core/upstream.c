@@ -3,6 +3,7 @@
 
 #include "core/keepalive.h"
 #include "core/mem.h"
+#include "core/moon.h"
 #include "core/peer_impl.h"
 #include "core/vl2.h"
 
@@ -45,20 +46,31 @@ struct path *upstream_best_path(const struct zt_node *node, struct zt_now now,
 	return best ? peer_best_path(best, now.mono_ms) : NULL;
 }
 
-const struct world_root *upstream_root(const struct zt_node *node, uint64_t address)
+static const struct world_root *planet_root(const struct zt_node *node, uint64_t address)
 {
 	return node->has_planet ? world_root_find(&node->planet, address) : NULL;
 }
 
-static void upstreams_clear(struct zt_node *node, struct zt_now now)
+const struct world_root *upstream_root(const struct zt_node *node, uint64_t address)
 {
-	for (size_t i = 0; i < node->upstream_count; i++) {
-		node->upstreams[i]->is_upstream = false;
-		keepalive_schedule(node, now, node->upstreams[i]);
+	const struct world_root *root = planet_root(node, address);
+	for (size_t i = 0; !root && i < node->moons->count; i++) {
+		const struct world *world = node->moons->list[i].world;
+		root = world ? world_root_find(world, address) : NULL;
 	}
-	node->upstream_count = 0;
-	node->is_root = false;
+	return root;
 }
+
+enum zt_role upstream_role(const struct zt_node *node, const struct peer *peer)
+{
+	if (!peer->is_upstream) {
+		return ZT_ROLE_LEAF;
+	}
+	return planet_root(node, peer->identity.address) ? ZT_ROLE_PLANET : ZT_ROLE_MOON;
+}
+
+/* ---- who they are
+ * -------------------------------------------------------------------------------- */
 
 static void upstreams_insert(struct zt_node *node, struct peer *peer)
 {
@@ -70,11 +82,17 @@ static void upstreams_insert(struct zt_node *node, struct peer *peer)
 }
 
 /* The signed planet is what vouches for a root's identity: no hash needed. A peer of that address
- * with other keys can only be an impostor from before. */
-static int root_add(struct zt_node *node, struct zt_now now, const struct world_root *root)
+ * with other keys can only be an impostor from before. A moon has no such authority: it may come
+ * from one seed, so a root of it that we know under other keys is left out (vl1 19.3). */
+static int root_add(struct zt_node *node, struct zt_now now, const struct world *world,
+		    const struct world_root *root)
 {
 	struct peer *peer = peers_find(&node->peers, root->identity.address);
 	if (peer && !identity_equal(&peer->identity, &root->identity)) {
+		if (world->type != WORLD_TYPE_PLANET) {
+			node_count(node, ZT_COUNT_DROP_IDENTITY);
+			return 0;
+		}
 		peer_forget(node, peer);
 		peer = NULL;
 	}
@@ -84,34 +102,74 @@ static int root_add(struct zt_node *node, struct zt_now now, const struct world_
 			return err;
 		}
 	}
-	peer->is_upstream = true;
-	peer->attempts = 0;
-	upstreams_insert(node, peer);
-	keepalive_schedule(node, now, peer);
+	if (!peer->is_upstream) { /* else listed twice */
+		peer->is_upstream = true;
+		upstreams_insert(node, peer);
+	}
 	return 0;
 }
 
-int upstream_planet_set(struct zt_node *node, struct zt_now now, const struct world *world)
+static int world_join(struct zt_node *node, struct zt_now now, const struct world *world)
 {
-	upstreams_clear(node, now);
-	node->planet = *world;
-	node->has_planet = true;
-	for (size_t i = 0; i < node->planet.root_count; i++) {
-		const struct world_root *root = &node->planet.roots[i];
+	int result = 0;
+	for (size_t i = 0; i < world->root_count; i++) {
+		const struct world_root *root = &world->roots[i];
 		if (root->identity.address != node->identity.address) {
-			if (upstream_root(node, root->identity.address) != root) {
-				continue; /* listed twice */
-			}
-			int err = root_add(node, now, root);
-			if (err) {
-				return err;
-			}
+			int err = root_add(node, now, world, root);
+			result = err ? err : result;
 		} else if (identity_equal(&root->identity, &node->identity)) {
 			node->is_root = true;
 			node->is_online = true; /* a root counts itself online, vl1 17 */
 		}
 	}
-	return 0;
+	return result;
+}
+
+static bool contains(const uint64_t *addresses, size_t count, uint64_t address)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addresses[i] == address) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int upstream_rebuild(struct zt_node *node, struct zt_now now)
+{
+	uint64_t before[UPSTREAMS_MAX];
+	size_t count = node_upstreams(node, before, UPSTREAMS_MAX);
+	bool was_root = node->is_root;
+	for (size_t i = 0; i < count; i++) {
+		node->upstreams[i]->is_upstream = false;
+		keepalive_schedule(node, now, node->upstreams[i]);
+	}
+	node->upstream_count = 0;
+	node->is_root = false;
+	int result = node->has_planet ? world_join(node, now, &node->planet) : 0;
+	for (size_t i = 0; i < node->moons->count; i++) {
+		const struct world *world = node->moons->list[i].world;
+		int err = world ? world_join(node, now, world) : 0;
+		result = err ? err : result;
+	}
+	for (size_t i = 0; i < node->upstream_count; i++) {
+		struct peer *peer = node->upstreams[i];
+		if (!contains(before, count, peer->identity.address)) {
+			peer->attempts = 0; /* look for it at once */
+		}
+		keepalive_schedule(node, now, peer);
+	}
+	if (was_root && !node->is_root) { /* online only if an upstream is heard from now on */
+		deadline_set(&node->deadlines, &node->due_online, now.mono_ms + PEER_EXPIRY_MS);
+	}
+	return result;
+}
+
+int upstream_planet_set(struct zt_node *node, struct zt_now now, const struct world *world)
+{
+	node->planet = *world;
+	node->has_planet = true;
+	return upstream_rebuild(node, now);
 }
 
 void upstream_planet_offer(struct zt_node *node, struct zt_now now, const struct world *world)

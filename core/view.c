@@ -27,7 +27,8 @@ static int64_t told(int64_t ms)
 	return ms == LIMIT_NEVER_MS ? 0 : ms;
 }
 
-static void peer_fill(const struct peer *peer, struct zt_now now, struct zt_peer_view *out)
+static void peer_fill(const struct zt_node *node, const struct peer *peer, struct zt_now now,
+		      struct zt_peer_view *out)
 {
 	const struct path *best = peer_best_path(peer, now.mono_ms);
 	*out = (struct zt_peer_view){
@@ -38,7 +39,7 @@ static void peer_fill(const struct peer *peer, struct zt_now now, struct zt_peer
 		.version_protocol = peer->has_version ? peer->version.protocol : -1,
 		.latency_ms =
 		    best && best->latency_ms != PATH_LATENCY_UNKNOWN ? best->latency_ms : -1,
-		.role = peer->is_upstream ? ZT_ROLE_PLANET : ZT_ROLE_LEAF,
+		.role = upstream_role(node, peer),
 		.path_count = peer->path_count,
 	};
 	for (size_t i = 0; i < peer->path_count; i++) {
@@ -63,7 +64,7 @@ bool zt_peer_view(const struct zt_node *node, struct zt_now now, size_t index,
 	if (!peer) {
 		return false;
 	}
-	peer_fill(peer, now, out);
+	peer_fill(node, peer, now, out);
 	return true;
 }
 
@@ -74,7 +75,7 @@ bool zt_peer_find(const struct zt_node *node, struct zt_now now, uint64_t addres
 	if (!peer) {
 		return false;
 	}
-	peer_fill(peer, now, out);
+	peer_fill(node, peer, now, out);
 	return true;
 }
 

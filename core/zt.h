@@ -43,6 +43,7 @@ enum {
 	ZT_MAX_ADDRESSES = 32,         /* assigned per network */
 	ZT_MAX_ROUTES = 128,
 	ZT_MAX_DNS_SERVERS = 4,
+	ZT_MAX_MOONS = 16,  /* each costs 17 bytes of every HELLO */
 	ZT_SOCKET_ALL = -1, /* every bound socket of the endpoint's family */
 };
 
@@ -115,6 +116,7 @@ enum zt_event_kind {
 	ZT_EVENT_NETWORK,            /* id = nwid: status, configuration or addresses changed */
 	ZT_EVENT_PEER_PATH,          /* id = address: a direct path was learnt */
 	ZT_EVENT_PLANET,             /* the planet was replaced by an update */
+	ZT_EVENT_MOON,               /* id = world id: a moon arrived or was replaced */
 };
 
 struct zt_event {
@@ -212,6 +214,29 @@ void zt_send_frames(struct zt_node *node, struct zt_now now, uint64_t nwid,
 int zt_multicast_join(struct zt_node *node, struct zt_now now, uint64_t nwid, uint64_t mac,
 		      uint32_t adi);
 void zt_multicast_leave(struct zt_node *node, uint64_t nwid, uint64_t mac, uint32_t adi);
+
+/* ---- moons (vl1 11) ------------------------------------------------------------------------- */
+
+struct world; /* core/world.h */
+
+/* A world of moons.d, trusted as that file is; its roots become upstreams. Nothing is stored.
+ * ZT_E_MALFORMED, ZT_E_EXISTS (what is in force is as new, or signed the next one differently),
+ * ZT_E_NO_ROOM, ZT_E_NO_MEMORY. */
+int zt_moon_add(struct zt_node *node, struct zt_now now, const void *bytes,
+		size_t length) ZT_MUST_CHECK;
+/* Want the moon of that id, whose root `seed` is: asked for until it comes, stored then.
+ * ZT_E_MALFORMED (zero or reserved numbers), ZT_E_EXISTS (it is here), ZT_E_NO_ROOM. */
+int zt_moon_orbit(struct zt_node *node, struct zt_now now, uint64_t id,
+		  uint64_t seed) ZT_MUST_CHECK;
+/* Follow it no more; its stored file is forgotten. ZT_E_NOT_FOUND. */
+int zt_moon_deorbit(struct zt_node *node, struct zt_now now, uint64_t id);
+
+struct zt_moon_view {
+	uint64_t id, seed;         /* seed 0: it came from a file */
+	const struct world *world; /* borrowed; NULL: wanted, not here yet */
+};
+/* Moons in ascending order of id; false past the last one. */
+bool zt_moon_view(const struct zt_node *node, size_t index, struct zt_moon_view *out);
 
 /* ---- the controller's side ------------------------------------------------------------------ */
 

@@ -147,6 +147,9 @@ static void on_event(void *context, const struct zt_event *event)
 	case ZT_EVENT_PLANET:
 		log_info("node", "the planet was replaced by an update");
 		break;
+	case ZT_EVENT_MOON:
+		log_info("node", "following a moon world=%016llx", id);
+		break;
 	}
 }
 
