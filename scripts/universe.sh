@@ -122,12 +122,17 @@ universe_join() {
   universe_ipv4 "$1" "$2"
 }
 
+# Has the process ended? A zombie has: who reaps a daemon, and when, is the machine's affair.
+is_gone() {
+  ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
 # Stop one service by the pid it wrote, and wait for its end.
 universe_stop_one() {
   [ -f "$UNIVERSE/$1/zerotier-one.pid" ] || return 0
   _pid=$(cat "$UNIVERSE/$1/zerotier-one.pid")
   kill "$_pid" 2>/dev/null || return 0
-  wait_for 8 sh -c "! kill -0 $_pid" || kill -9 "$_pid" 2>/dev/null || true
+  wait_for 8 is_gone "$_pid" || kill -9 "$_pid" 2>/dev/null || true
 }
 
 universe_stop() {
