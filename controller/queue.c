@@ -167,6 +167,19 @@ void controller_job_drop(struct controller_job *job)
 	job_free(job);
 }
 
+/* Who is deauthorised is also told so. ERROR needs no request to answer (vl2 3.2): without it
+ * zerotier-one believes for up to 60 s more that it belongs to the network. */
+static void tell_targets(struct controller *c, const struct revocation_batch *batch)
+{
+	for (size_t i = 0; i < batch->target_count; i++) {
+		const struct zt_reply_to to = { .member = batch->targets[i].address,
+						.nwid = batch->nwid };
+		if (!is_wanted(c, &to)) {
+			c->callbacks->refuse(c->context, &to, VL2_ERROR_ACCESS_DENIED);
+		}
+	}
+}
+
 static void run_broadcasts(struct controller *c)
 {
 	size_t budget = TURN_REVOCATIONS;
@@ -178,6 +191,7 @@ static void run_broadcasts(struct controller *c)
 						       batch->payload, batch->payload_length);
 		}
 		if (batch->sent == batch->recipient_count) {
+			tell_targets(c, batch);
 			link_remove(&batch->link);
 			revocation_batch_free(batch);
 		}

@@ -437,8 +437,8 @@ void zt_config_refuse(struct zt_node *node, struct zt_now now, const struct zt_r
 		}
 		return;
 	}
-	if (to->request_id == 0 || dict_length > VL2_METADATA_MAX_BYTES) {
-		return; /* only requests are refused (9.4) */
+	if (dict_length > VL2_METADATA_MAX_BYTES) {
+		return;
 	}
 	uint8_t bytes[1 + 8 + 1 + 8 + 2 + VL2_METADATA_MAX_BYTES];
 	struct wr w = wr_init(bytes, sizeof(bytes));

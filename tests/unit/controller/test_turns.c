@@ -131,9 +131,16 @@ static void test_deauthorise_revokes(void **state)
 	member(&bob, "{\"authorized\":false}");
 	ctlfix_settle(&f);
 	assert_int_equal(ctlfix_count(&f, CTLFIX_CREDENTIALS, 0), 3); /* all that are online */
-	for (size_t i = 0; i < f.sent_count; i++) {
+	assert_int_equal(f.sent_count, 4);
+	for (size_t i = 0; i < 3; i++) {
 		check_revocation(&f.sent[i], bob.address);
 	}
+	/* And he is told, though he asked nothing. */
+	assert_int_equal(f.sent[3].kind, CTLFIX_REFUSAL);
+	assert_int_equal(f.sent[3].to.member, bob.address);
+	assert_int_equal(f.sent[3].to.nwid, NWID);
+	assert_int_equal(f.sent[3].to.request_id, 0);
+	assert_int_equal(f.sent[3].code, 7); /* NETWORK_ACCESS_DENIED */
 	ctlfix_forget_sent(&f);
 	ctlfix_pass(&f, 2000);
 	ask(&bob);
