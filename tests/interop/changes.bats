@@ -62,6 +62,8 @@ root_restart() { # ROOT
   moves_big b a
 }
 
+has_name() { node_cli "$1" listnetworks | grep -q "^200 listnetworks $NWID $2 "; }
+
 controller_restart() { # CONTROLLER
   universe_of ours "$1" ours theirs
   network_up
@@ -71,7 +73,11 @@ controller_restart() { # CONTROLLER
   wait_for 20 is_online ctl
   status_is a OK
   status_is b OK
-  # It knows its networks and members still, and they hear it again.
+  # It knows its networks and members still. They count as online again once they have asked, which
+  # they do every 60 s; a revocation goes to those alone.
+  node_api ctl POST "/controller/network/$NWID" '{"name":"renamed"}' >/dev/null
+  wait_for 90 has_name a renamed
+  wait_for 90 has_name b renamed
   [ "$(virtual_ip a)" = "$(known_ip a)" ]
   deauthorise_and_back b a
 }
