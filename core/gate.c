@@ -132,12 +132,21 @@ static void ask_for_credentials(struct zt_node *node, struct zt_now now,
 bool gate_is_open(struct zt_node *node, struct zt_now now, struct network *network,
 		  struct packet_in *in)
 {
-	struct member *member = members_get(&network->members, in->source, now.mono_ms);
+	/* Groups alone do not count as use: members that announce to each other because they heard
+	 * an announcement would never fall silent (decision 100). */
+	struct member *member = NULL;
+	if (in->verb == VERB_MULTICAST_LIKE) {
+		member = members_find(&network->members, in->source);
+	}
+	if (!member) {
+		member = members_get(&network->members, in->source, now.mono_ms);
+	}
 	if (!member || !network_allows(network, member, peer_identity(in->peer))) {
 		return false;
 	}
 	in->is_trusted = true;
-	if (limit_gate(&member->announced_ms, now.mono_ms, VL2_MULTICAST_ANNOUNCE_MS)) {
+	if (now.mono_ms - member->used_ms < VL2_MULTICAST_ACTIVE_MS &&
+	    limit_gate(&member->announced_ms, now.mono_ms, VL2_MULTICAST_ANNOUNCE_MS)) {
 		groups_announce_to(node, now, network, in->source);
 	}
 	return true;

@@ -16,12 +16,11 @@
 #include "core/proto.h"
 
 enum {
-	LIKES_PER_PACKET = 77,       /* 1386 bytes: one datagram */
-	ANSWER_ADDRESSES_MAX = 256,  /* in one OK, so that it is one datagram, too */
-	COPIES_MAX = 1024,           /* of one frame, whatever the network's limit */
-	GATHER_FROM_MAX = 16,        /* 8.2 */
-	GATHERED_MAX = 4096,         /* members of a group that others may tell us of */
-	ANNOUNCE_ACTIVE_MS = 600000, /* members silent for longer are not told */
+	LIKES_PER_PACKET = 77,      /* 1386 bytes: one datagram */
+	ANSWER_ADDRESSES_MAX = 256, /* in one OK, so that it is one datagram, too */
+	COPIES_MAX = 1024,          /* of one frame, whatever the network's limit */
+	GATHER_FROM_MAX = 16,       /* 8.2 */
+	GATHERED_MAX = 4096,        /* members of a group that others may tell us of */
 };
 
 /* ---- announcing -------------------------------------------------------------------------------
@@ -91,7 +90,7 @@ static void announce(struct zt_node *node, struct zt_now now, struct network *ne
 	for (size_t i = 0; i < members->capacity; i++) {
 		struct member *m = members->slots[i];
 		const struct peer *peer = m ? peer_find(node, m->address) : NULL;
-		if (!peer || now.mono_ms - m->used_ms >= ANNOUNCE_ACTIVE_MS ||
+		if (!peer || now.mono_ms - m->used_ms >= VL2_MULTICAST_ACTIVE_MS ||
 		    !network_allows(network, m, peer_identity(peer))) {
 			continue;
 		}

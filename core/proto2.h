@@ -47,6 +47,7 @@ enum {
 	VL2_HOUSEKEEPING_MS = 5000,        /* the background check that asks */
 	VL2_MULTICAST_ANNOUNCE_MS = 60000, /* MULTICAST_LIKE of all groups */
 	VL2_MULTICAST_LIKE_EXPIRE_MS = 600000,
+	VL2_MULTICAST_ACTIVE_MS = 600000,          /* members silent for longer are not told */
 	VL2_MULTICAST_GATHER_MS = 60000,           /* between explicit gathers of a group */
 	VL2_MULTICAST_TRANSMIT_MS = 5000,          /* life of an outbound multicast */
 	VL2_CREDENTIAL_PUSH_MS = 500000,           /* re-push to a peer */

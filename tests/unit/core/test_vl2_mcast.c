@@ -50,6 +50,31 @@ static void the_directory_is_for_members(void **state)
 	cast_free(c);
 }
 
+/* Two members that only announce to each other fall silent (decision 100). */
+static void announcements_alone_are_no_reason_to_announce(void **state)
+{
+	(void)state;
+	enum { MINUTE_MS = 60001 };
+	struct cast *c = cast_joined();
+	cast_prove(c, REMOTE);
+	assert_int_equal(cast_frame(c, REMOTE), VL2_DONE);
+	size_t told[20] = { 0 };
+	for (size_t minute = 0; minute < 20; minute++) {
+		vl2node_clear(&c->v);
+		vl2node_advance(&c->v, MINUTE_MS);
+		assert_int_equal(like(c, REMOTE, ADDR_MAC_BROADCAST, 9), VL2_DONE);
+		told[minute] = vl2node_count(&c->v, cast_address(c, REMOTE), VERB_MULTICAST_LIKE);
+	}
+	for (size_t minute = 0; minute < 20; minute++) {
+		bool is_active = minute + 1 < VL2_MULTICAST_ACTIVE_MS / MINUTE_MS;
+		assert_true(is_active ? told[minute] > 0 : minute < 10 || told[minute] == 0);
+	}
+	vl2node_clear(&c->v);
+	assert_int_equal(cast_frame(c, REMOTE), VL2_DONE);
+	assert_int_equal(vl2node_count(&c->v, cast_address(c, REMOTE), VERB_MULTICAST_LIKE), 1);
+	cast_free(c);
+}
+
 static void a_frame_waits_for_members_of_its_group(void **state)
 {
 	(void)state;
@@ -194,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_directory_is_for_members),
+		cmocka_unit_test(announcements_alone_are_no_reason_to_announce),
 		cmocka_unit_test(a_frame_waits_for_members_of_its_group),
 		cmocka_unit_test(multicast_frames_are_checked),
 		cmocka_unit_test(noise_changes_nothing),
