@@ -50,6 +50,9 @@ unit-programs: $(UNIT_TESTS) $(SIM_TESTS)
 test: unit-programs ## unit and simulator tests
 	$(Q)VECTORS=$(VECTORS) BUILD=$(B) scripts/run-tests.sh $(UNIT_TESTS) $(SIM_TESTS)
 
+sim-scale: $(B)/tests/sim/test_scale ## the simulation of many nodes at full size: SIM_NODES, default 1000 (minutes)
+	$(Q)VECTORS=$(VECTORS) SIM_NODES=$(or $(SIM_NODES),1000) $<
+
 check-vectors: $(VECTOR_TESTS) ## the vector tests alone; VECTORS=folder takes others of the same schema
 	$(Q)VECTORS=$(VECTORS) BUILD=$(B) scripts/run-tests.sh $(VECTOR_TESTS)
 
@@ -77,4 +80,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: unit-programs test check check-vectors e2e interop lint format bench
+.PHONY: unit-programs test sim-scale check check-vectors e2e interop lint format bench

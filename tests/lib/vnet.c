@@ -512,10 +512,25 @@ static void member_init(struct vnet *vnet, struct vnet_member *m, struct sim_nod
 	node->callbacks.store = on_store;
 }
 
+/* Each in its own /24, so that no two share a bucket of the identity gate (vl1 15.1). */
+static struct nat *in_the_open(void *context, size_t index, char ip[32])
+{
+	(void)context;
+	(void)snprintf(ip, 32, "192.0.%zu.2", index + 2);
+	return NULL;
+}
+
 struct vnet *vnet_new(size_t count, const char *settings)
 {
+	return vnet_new_at(count, settings, in_the_open, NULL);
+}
+
+struct vnet *vnet_new_at(size_t count, const char *settings, vnet_place *place, void *context)
+{
 	struct vnet *vnet = calloc(1, sizeof *vnet);
-	BUG_ON(!vnet || count > VNET_MEMBERS);
+	BUG_ON(!vnet);
+	vnet->members = calloc(count ? count : 1, sizeof *vnet->members);
+	BUG_ON(!vnet->members);
 	vnet->sim = sim_new();
 	vnet->tick_ms = INT64_MAX;
 	vnet->records = json_object();
@@ -539,8 +554,8 @@ struct vnet *vnet_new(size_t count, const char *settings)
 	for (size_t i = 0; i < count; i++) {
 		struct vnet_member *m = &vnet->members[vnet->member_count++];
 		char ip[32];
-		(void)snprintf(ip, sizeof ip, "192.0.%zu.2", i + 2);
-		member_init(vnet, m, sim_node_new(vnet->sim, i + 1, ip, NULL));
+		struct nat *nat = place(context, i, ip);
+		member_init(vnet, m, sim_node_new(vnet->sim, i + 1, ip, nat));
 		sim_node_start(m->node);
 	}
 	return vnet;
@@ -558,5 +573,6 @@ void vnet_free(struct vnet *vnet)
 	for (size_t i = 0; i < vnet->member_count; i++) {
 		free(vnet->members[i].cached);
 	}
+	free(vnet->members);
 	free(vnet);
 }

@@ -10,7 +10,7 @@
 #include "controller/controller.h"
 #include "tests/sim/sim.h"
 
-enum { VNET_MEMBERS = 8, VNET_NEIGHBOURS = 8 };
+enum { VNET_NEIGHBOURS = 32 };
 
 struct vnet;
 
@@ -44,13 +44,17 @@ struct vnet {
 	int64_t tick_ms; /* when the next controller_tick is queued; INT64_MAX = not */
 	unsigned requests;
 	struct vnet_member self; /* the root itself may join, too */
-	struct vnet_member members[VNET_MEMBERS];
+	struct vnet_member *members;
 	size_t member_count;
 };
 
 /* A root that is the controller of one network, by these settings (JSON text), and `count` members
  * in the open, nobody joined. */
 struct vnet *vnet_new(size_t count, const char *settings);
+/* The same with members where `place` puts them: it writes the index-th one's address and answers
+ * with its NAT (NULL: in the open), which stays the caller's. */
+typedef struct nat *vnet_place(void *context, size_t index, char ip[32]);
+struct vnet *vnet_new_at(size_t count, const char *settings, vnet_place *place, void *context);
 void vnet_free(struct vnet *vnet);
 /* The controller's process dies and comes back with what its store holds. */
 void vnet_controller_stop(struct vnet *vnet);

@@ -74,16 +74,27 @@ static struct mapping *find(struct nat *nat, int64_t now_ms, const struct zt_end
 	return NULL;
 }
 
-static struct mapping *make(struct nat *nat, const struct zt_endpoint *inside,
-			    const struct zt_endpoint *to)
+static struct mapping *room(struct nat *nat, int64_t now_ms)
 {
+	for (size_t i = 0; i < nat->count; i++) {
+		if (!is_live(nat, &nat->mappings[i], now_ms)) {
+			return &nat->mappings[i];
+		}
+	}
 	if (nat->count == nat->capacity) {
 		nat->capacity = nat->capacity ? nat->capacity * 2 : 16;
 		nat->mappings = realloc(nat->mappings, nat->capacity * sizeof *nat->mappings);
 		BUG_ON(!nat->mappings);
 	}
-	struct mapping *m = &nat->mappings[nat->count++];
-	*m = (struct mapping){ .inside = *inside, .to = *to, .port = nat->next_port++ };
+	return &nat->mappings[nat->count++];
+}
+
+static struct mapping *make(struct nat *nat, int64_t now_ms, const struct zt_endpoint *inside,
+			    const struct zt_endpoint *to)
+{
+	struct mapping *m = room(nat, now_ms);
+	*m = (struct mapping){ .inside = *inside, .to = *to, .port = nat->next_port };
+	nat->next_port = nat->next_port == UINT16_MAX ? FIRST_PORT : nat->next_port + 1;
 	return m;
 }
 
@@ -92,7 +103,7 @@ struct zt_endpoint nat_out(struct nat *nat, int64_t now_ms, const struct zt_endp
 {
 	struct mapping *m = find(nat, now_ms, inside, to);
 	if (!m) {
-		m = make(nat, inside, to);
+		m = make(nat, now_ms, inside, to);
 	}
 	m->used_ms = now_ms;
 	m->contacts[m->contact_count++ % CONTACTS] = *to;

@@ -26,6 +26,7 @@ enum {
 	SIM_PORT = 9993,
 	SIM_SOCKETS = 2, /* at most, per host */
 	SIM_START_MS = 1000000,
+	SIM_FOUND = 4096, /* a power of two */
 };
 
 /* What every datagram suffers; per mille. */
@@ -47,6 +48,7 @@ struct sim_node {
 	size_t socket_count;   /* ports SIM_PORT, SIM_PORT + 1 */
 	int64_t clock_skew_ms; /* of its wall clock */
 	bool is_cut;           /* no cable: nothing goes in or out */
+	unsigned loss;         /* of its own line, each way, per mille; beside the link's */
 	bool loopback_ok;
 	struct zt_callbacks callbacks;
 	void *user; /* the test's */
@@ -75,7 +77,8 @@ struct sim {
 	bool (*tap)(void *context, struct sim_node *from, const struct zt_endpoint *source,
 		    const struct zt_tx *tx, const uint8_t *bytes);
 	void *tap_context;
-	struct sim_event *heap; /* sim.c */
+	struct sim_node *found[SIM_FOUND]; /* sim_net.c: who was found at an address lately */
+	struct sim_event *heap;            /* sim.c */
 	size_t event_count, event_capacity;
 	uint64_t event_serial;
 };

@@ -8,33 +8,54 @@
 
 enum { NAT_TTL = 2 }; /* a datagram with so small a TTL dies beyond its own NAT */
 
-static struct sim_node *host_at(const struct sim *sim, const struct zt_endpoint *ip,
-				const struct nat *lan)
+static bool is_host(const struct sim_node *n, const struct zt_endpoint *ip, const void *lan)
 {
+	return n->nat == lan && endpoint_ip_equal(&n->ip, ip);
+}
+
+/* In the open, or behind a NAT with that public address. */
+static bool is_public(const struct sim_node *n, const struct zt_endpoint *ip, const void *unused)
+{
+	(void)unused;
+	return endpoint_ip_equal(n->nat ? nat_public(n->nat) : &n->ip, ip);
+}
+
+/* The first node that fits. Hosts move and NATs get other addresses, so what was found before is
+ * only a hint: it is asked again. */
+static struct sim_node *find(struct sim *sim,
+			     bool (*fits)(const struct sim_node *n, const struct zt_endpoint *ip,
+					  const void *lan),
+			     const struct zt_endpoint *ip, const void *lan)
+{
+	uint64_t hash = (uintptr_t)lan;
+	for (size_t i = 0; i < sizeof ip->ip; i++) {
+		hash = (hash ^ ip->ip[i]) * 0x9e3779b97f4a7c15U;
+		hash ^= hash >> 32;
+	}
+	struct sim_node **hint = &sim->found[hash % SIM_FOUND];
+	if (*hint && fits(*hint, ip, lan)) {
+		return *hint;
+	}
 	for (struct sim_node *n = sim->nodes; n; n = n->next) {
-		if (n->nat == lan && endpoint_ip_equal(&n->ip, ip)) {
+		if (fits(n, ip, lan)) {
+			*hint = n;
 			return n;
 		}
 	}
 	return NULL;
 }
 
-/* The NAT with that public address, found through the hosts behind it. */
-static struct nat *nat_at(const struct sim *sim, const struct zt_endpoint *ip)
+static struct sim_node *host_at(struct sim *sim, const struct zt_endpoint *ip,
+				const struct nat *lan)
 {
-	for (struct sim_node *n = sim->nodes; n; n = n->next) {
-		if (n->nat && endpoint_ip_equal(nat_public(n->nat), ip)) {
-			return n->nat;
-		}
-	}
-	return NULL;
+	return find(sim, is_host, ip, lan);
 }
 
 static void deliver(struct sim *sim, struct sim_node *node, struct sim_event *event)
 {
 	size_t socket = (size_t)(event->to.port - SIM_PORT);
 	if (!node || !node->zt || node->is_cut || event->to.port < SIM_PORT ||
-	    socket >= node->socket_count) {
+	    socket >= node->socket_count || sim_chance(sim, node->loss)) {
 		return;
 	}
 	struct zt_datagram datagram = {
@@ -46,7 +67,6 @@ static void deliver(struct sim *sim, struct sim_node *node, struct sim_event *ev
 	node->received++;
 	zt_recv(node->zt, sim_now(node), &datagram, 1);
 	sim_touch(node);
-	(void)sim;
 }
 
 void sim_arrive(struct sim *sim, struct sim_event *event)
@@ -55,11 +75,12 @@ void sim_arrive(struct sim *sim, struct sim_event *event)
 		deliver(sim, host_at(sim, &event->to, event->lan), event);
 		return;
 	}
-	struct nat *nat = nat_at(sim, &event->to);
-	if (!nat) {
-		deliver(sim, host_at(sim, &event->to, NULL), event);
+	struct sim_node *node = find(sim, is_public, &event->to, NULL);
+	if (!node || !node->nat) {
+		deliver(sim, node, event);
 		return;
 	}
+	struct nat *nat = node->nat;
 	struct zt_endpoint inside;
 	if (nat_in(nat, sim->now_ms, &event->from, event->to.port, &inside)) {
 		event->to = inside;
@@ -96,7 +117,8 @@ static void transmit(struct sim_node *node, uint16_t port, const struct zt_tx *t
 	};
 	event.from.port = port;
 	node->sent++;
-	if (node->nat && host_at(sim, &tx->to, node->nat)) {
+	bool is_private = endpoint_scope(&tx->to) == SCOPE_PRIVATE; /* LANs use no others */
+	if (node->nat && is_private && host_at(sim, &tx->to, node->nat)) {
 		event.lan = node->nat; /* a neighbour: no translation */
 	} else if (node->nat) {
 		event.from = nat_out(node->nat, sim->now_ms, &event.from, &tx->to);
@@ -106,7 +128,8 @@ static void transmit(struct sim_node *node, uint16_t port, const struct zt_tx *t
 	}
 	bool is_dead = tx->ttl > 0 && tx->ttl <= NAT_TTL && !event.lan;
 	bool is_tapped = sim->tap && !sim->tap(sim->tap_context, node, &event.from, tx, bytes);
-	if (is_dead || is_tapped || sim_chance(sim, sim->link.loss)) {
+	if (is_dead || is_tapped || sim_chance(sim, sim->link.loss) ||
+	    sim_chance(sim, node->loss)) {
 		return;
 	}
 	transmit_copy(sim, &event, bytes);

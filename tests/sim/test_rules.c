@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+	WATCHERS = 8,
 	SEEN_MAX = 64,
 	TCP = 6,
 	UDP = 17,
@@ -31,7 +32,7 @@ static struct {
 	struct sim_node *node;
 	size_t count;
 	struct seen frames[SEEN_MAX];
-} watchers[VNET_MEMBERS];
+} watchers[WATCHERS];
 
 static void on_frames_in(void *context, uint64_t nwid, const struct zt_frame *frames, size_t count)
 {
@@ -65,7 +66,7 @@ static const struct seen *sight(const struct vnet_member *m, size_t index)
 
 static void forget_sights(void)
 {
-	for (size_t i = 0; i < VNET_MEMBERS; i++) {
+	for (size_t i = 0; i < WATCHERS; i++) {
 		watchers[i].count = 0;
 	}
 }
