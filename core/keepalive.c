@@ -202,8 +202,9 @@ static int64_t paths_next(const struct peer *peer)
 
 static int64_t retry_ms(const struct zt_node *node, unsigned attempts)
 {
-	int64_t ms = attempts > 5 ? PEER_CHECK_MS : (int64_t)FIRST_RETRY_MS << (attempts - 1);
-	ms = min_ms(ms, PEER_CHECK_MS);
+	int64_t most_ms = node->is_low_bandwidth ? PEER_CHECK_LOW_MS : PEER_CHECK_MS;
+	int64_t ms = attempts > 7 ? most_ms : (int64_t)FIRST_RETRY_MS << (attempts - 1);
+	ms = min_ms(ms, most_ms);
 	return ms - (int64_t)(node_random_u64(node) % (uint64_t)(ms / 4));
 }
 

@@ -239,6 +239,16 @@ void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endp
 	}
 }
 
+void zt_physical_set(struct zt_node *node, const struct zt_physical *list, size_t count)
+{
+	paths_physical_set(node->paths, list, count);
+}
+
+void zt_low_bandwidth_set(struct zt_node *node, bool is_low)
+{
+	node->is_low_bandwidth = is_low;
+}
+
 int zt_peer_restore(struct zt_node *node, struct zt_now now, const void *bytes, size_t length)
 {
 	struct rd r = rd_init(bytes, length);

@@ -44,9 +44,12 @@ struct zt_node {
 	struct identity identity;
 	bool loopback_ok; /* decision S20 */
 	bool is_root, is_online;
+	bool is_low_bandwidth;
 	bool has_planet;
 	struct world planet;
 	struct moons *moons;
+	struct zt_hint hints[ZT_MAX_HINTS];
+	size_t hint_count;
 	struct peer *upstreams[UPSTREAMS_MAX]; /* in ascending order of address */
 	size_t upstream_count;
 	struct deadline due_online;

@@ -47,6 +47,14 @@ uint64_t packet_trusted_id(const uint8_t *packet)
 	return field(packet + PACKET_MAC_AT, PACKET_MAC_BYTES);
 }
 
+void packet_trusted_seal(uint8_t *packet, uint64_t trusted_id)
+{
+	struct wr w = wr_init(packet + PACKET_MAC_AT, PACKET_MAC_BYTES);
+	wr_u64(&w, trusted_id);
+	packet[PACKET_FLAGS_AT] = (uint8_t)((packet[PACKET_FLAGS_AT] & PACKET_FLAG_FRAGMENTED) |
+					    PACKET_CIPHER_TRUSTED << PACKET_CIPHER_SHIFT);
+}
+
 static size_t hops_at(const uint8_t *datagram)
 {
 	return datagram[FRAG_INDICATOR_AT] == FRAG_INDICATOR ? FRAG_HOPS_AT : PACKET_FLAGS_AT;

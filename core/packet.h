@@ -28,6 +28,9 @@ uint64_t packet_dest(const uint8_t *packet);       /* also right for fragments *
 uint64_t packet_source(const uint8_t *packet);     /* heads and whole packets only */
 uint64_t packet_trusted_id(const uint8_t *packet); /* the MAC field, for PACKET_CIPHER_TRUSTED */
 
+/* Mark a packet as sent in the clear over that trusted path (vl1 5.8). */
+void packet_trusted_seal(uint8_t *packet, uint64_t trusted_id);
+
 static inline uint8_t packet_cipher(const uint8_t *packet)
 {
 	return (packet[PACKET_FLAGS_AT] & PACKET_CIPHER_MASK) >> PACKET_CIPHER_SHIFT;

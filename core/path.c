@@ -3,6 +3,7 @@
 
 #include "base/bug.h"
 #include "core/mem.h"
+#include "core/physical.h"
 
 enum {
 	FIRST_BUCKETS = 64,
@@ -16,6 +17,7 @@ struct paths {
 	size_t bucket_count; /* a power of two */
 	size_t count, max;
 	struct path *oldest, *newest;
+	struct physical physical;
 };
 
 struct paths *paths_new(size_t max)
@@ -139,6 +141,25 @@ static void grow(struct paths *paths)
 	}
 }
 
+static void physical_apply(const struct paths *paths, struct path *path)
+{
+	path->mtu = physical_mtu(&paths->physical, &path->to);
+	path->trusted_id = physical_trusted(&paths->physical, &path->to);
+}
+
+void paths_physical_set(struct paths *paths, const struct zt_physical *list, size_t count)
+{
+	physical_set(&paths->physical, list, count);
+	for (struct path *p = paths->oldest; p; p = p->newer) {
+		physical_apply(paths, p);
+	}
+}
+
+uint64_t paths_trusted_id(const struct paths *paths, const struct zt_endpoint *at)
+{
+	return physical_trusted(&paths->physical, at);
+}
+
 struct path *paths_get(struct paths *paths, int32_t socket, const struct zt_endpoint *to)
 {
 	struct path *path = paths_find(paths, socket, to);
@@ -157,6 +178,7 @@ struct path *paths_get(struct paths *paths, int32_t socket, const struct zt_endp
 	}
 	path->to = *to;
 	path->socket = socket;
+	physical_apply(paths, path);
 	path->latency_ms = PATH_LATENCY_UNKNOWN;
 	path->last_in_ms = path->last_out_ms = path->last_trust_ms = LIMIT_NEVER_MS;
 	path->last_echo_answer_ms = path->last_confirm_ms = LIMIT_NEVER_MS;

@@ -20,6 +20,8 @@ struct path {
 	struct zt_endpoint to;
 	int32_t socket; /* as in struct zt_datagram; ZT_SOCKET_ALL is no path */
 	uint16_t latency_ms;
+	uint16_t mtu;        /* largest datagram that we send there (vl1 16.2) */
+	uint64_t trusted_id; /* 0 = not in a trusted path */
 	uint32_t refs;
 	int64_t last_in_ms, last_out_ms, last_trust_ms; /* LIMIT_NEVER_MS at first */
 	int64_t last_echo_answer_ms, last_confirm_ms;   /* gates 15.2 and 15.6 */
@@ -35,6 +37,10 @@ void paths_free(struct paths *paths);
 struct path *paths_find(const struct paths *paths, int32_t socket, const struct zt_endpoint *to);
 /* Find or create; evicts the unreferenced path unused for longest when full. NULL: no room. */
 struct path *paths_get(struct paths *paths, int32_t socket, const struct zt_endpoint *to);
+/* What is known of physical networks, for all paths that are and will be. */
+void paths_physical_set(struct paths *paths, const struct zt_physical *list, size_t count);
+/* The trusted path that this address lies in; 0 = none. */
+uint64_t paths_trusted_id(const struct paths *paths, const struct zt_endpoint *at);
 size_t paths_count(const struct paths *paths);
 
 void path_ref(struct path *path);

@@ -40,7 +40,7 @@ static struct peer *peer_new(struct zt_node *node, struct zt_now now,
 	peer->created_ms = now.mono_ms;
 	peer->last_receive_ms = peer->last_nontrivial_ms = peer->last_trust_ms = LIMIT_NEVER_MS;
 	peer->last_full_hello_ms = peer->last_push_ms = peer->last_push_in_ms = LIMIT_NEVER_MS;
-	peer->last_whois_answer_ms = LIMIT_NEVER_MS;
+	peer->last_whois_answer_ms = peer->last_hints_ms = LIMIT_NEVER_MS;
 	peer->deadline.kind = DUE_PEER;
 	return peer;
 }

@@ -33,6 +33,7 @@ struct peer {
 	int64_t last_push_in_ms; /* gate 15.4 */
 	unsigned push_in_count;
 	int64_t last_whois_answer_ms; /* gate 15.3 */
+	int64_t last_hints_ms;        /* its hints were tried (vl1 10.5) */
 	unsigned attempts;            /* upstreams: tries without an answer */
 	/* An address that it may be reached at, tried a few times (keepalive.c). */
 	struct {

@@ -129,24 +129,26 @@ enum {
 
 /* ---- times, vl1 10.3, 12 and 15 -------------------------------------------------------------- */
 enum {
-	PEER_CHECK_MS = 5000,           /* periodic work (12.1) */
-	PATH_ALIVE_MS = 19000,          /* something came in (10.3) */
-	PATH_EXPIRY_MS = 243000,        /* usable until then (10.3) */
-	PATH_HEARTBEAT_MS = 14000,      /* send something after this silence (10.3) */
-	PEER_FULL_HELLO_MS = 60000,     /* HELLO instead of ECHO (12.1) */
-	PEER_EXPIRY_MS = 500000,        /* forget (12.1); also: data peer, online */
-	PEER_TRUST_MS = 600000,         /* trusted after a membership proof (10.2) */
-	PEER_SCORE_STEP_MS = 61000,     /* best upstream (11.5) */
-	HOUSEKEEPING_MS = 30000,        /* 12.1 */
-	QUEUE_RETRY_MS = 500,           /* transmit queue and ring (10.1, 10.5) */
-	QUEUE_EXPIRY_MS = 5000,         /* 15.10 */
-	QUEUE_ENTRIES = 32,             /* 15.10 */
-	HINTS_MS = 30000,               /* 10.5 */
-	PUSH_RELAYED_MS = 15000,        /* 12.3 */
-	PUSH_DIRECT_MS = 120000,        /* 12.3 */
-	SURFACE_EXPIRY_MS = 600000,     /* self-awareness (13) */
-	RELAY_PAIRS_EXPIRY_MS = 240000, /* 14 */
-	RELAY_MAX_HOPS = 3,             /* dropped from here on (14) */
+	PEER_CHECK_MS = 5000,                     /* periodic work (12.1) */
+	PEER_CHECK_LOW_MS = 25000,                /* the same in low-bandwidth mode */
+	PATH_ALIVE_MS = 19000,                    /* something came in (10.3) */
+	PATH_EXPIRY_MS = 243000,                  /* usable until then (10.3) */
+	PATH_HEARTBEAT_MS = 14000,                /* send something after this silence (10.3) */
+	PEER_FULL_HELLO_MS = 60000,               /* HELLO instead of ECHO (12.1) */
+	PEER_EXPIRY_MS = 500000,                  /* forget (12.1); also: data peer, online */
+	PEER_TRUST_MS = 600000,                   /* trusted after a membership proof (10.2) */
+	PEER_SCORE_STEP_MS = 61000,               /* best upstream (11.5) */
+	HOUSEKEEPING_MS = 30000,                  /* 12.1 */
+	QUEUE_RETRY_MS = 500,                     /* transmit queue and ring (10.1, 10.5) */
+	QUEUE_EXPIRY_MS = 5000,                   /* 15.10 */
+	QUEUE_ENTRIES = 32,                       /* 15.10 */
+	HINTS_MS = 30000,                         /* 10.5 */
+	PUSH_RELAYED_MS = 15000,                  /* 12.3 */
+	PUSH_DIRECT_MS = 120000,                  /* 12.3 */
+	PUSH_DIRECT_LOW_MS = 16 * PUSH_DIRECT_MS, /* 12.3, low bandwidth */
+	SURFACE_EXPIRY_MS = 600000,               /* self-awareness (13) */
+	RELAY_PAIRS_EXPIRY_MS = 240000,           /* 14 */
+	RELAY_MAX_HOPS = 3,                       /* dropped from here on (14) */
 };
 
 /* ---- rate gates, vl1 15 --------------------------------------------------------------------- */

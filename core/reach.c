@@ -243,8 +243,9 @@ static size_t push_some(struct zt_node *node, struct zt_now now, const struct pa
 
 void reach_push(struct zt_node *node, struct zt_now now, const struct packet_in *in)
 {
+	int64_t direct_ms = node->is_low_bandwidth ? PUSH_DIRECT_LOW_MS : PUSH_DIRECT_MS;
 	if (!limit_gate(&in->peer->last_push_ms, now.mono_ms,
-			in->hops > 0 ? PUSH_RELAYED_MS : PUSH_DIRECT_MS)) {
+			in->hops > 0 ? PUSH_RELAYED_MS : direct_ms)) {
 		return;
 	}
 	struct zt_endpoint all[PUSHED_MAX];

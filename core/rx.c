@@ -131,10 +131,18 @@ void rx_opened(struct zt_node *node, struct zt_now now, const struct rx_packet *
 	rx_judge(node, now, &in);
 }
 
+/* No cryptography between here and there, as both sides' local.conf say (vl1 5.8). */
+static bool is_of_trusted_path(const struct zt_node *node, const struct rx_packet *packet)
+{
+	uint64_t id = paths_trusted_id(node->paths, &packet->origin.from);
+	return id != 0 && packet_trusted_id(packet->bytes) == id;
+}
+
 /* May this verb come in this cipher (vl1 5.3, 19.10)? Before decryption the verb shows only in
  * plain packets. */
-static bool cipher_allowed(const uint8_t *bytes)
+static bool cipher_allowed(const struct zt_node *node, const struct rx_packet *packet)
 {
+	const uint8_t *bytes = packet->bytes;
 	switch (packet_cipher(bytes)) {
 	case PACKET_CIPHER_SALSA:
 	case PACKET_CIPHER_SIV:
@@ -142,6 +150,8 @@ static bool cipher_allowed(const uint8_t *bytes)
 	case PACKET_CIPHER_POLY:
 		return extended_is(bytes) ? packet_verb(bytes) == VERB_HELLO
 					  : rules[packet_verb(bytes)].flags & PLAIN;
+	case PACKET_CIPHER_TRUSTED:
+		return is_of_trusted_path(node, packet);
 	default:
 		return false;
 	}
@@ -179,7 +189,7 @@ void rx_packet(struct zt_node *node, struct zt_now now, const struct rx_packet *
 		}
 		packet = &disclosed;
 	}
-	if (!cipher_allowed(packet->bytes)) {
+	if (!cipher_allowed(node, packet)) {
 		node_count(node, ZT_COUNT_DROP_CIPHER);
 		return;
 	}
@@ -194,7 +204,8 @@ void rx_packet(struct zt_node *node, struct zt_now now, const struct rx_packet *
 		whois_stranger(node, now, source);
 		return;
 	}
-	if (crypt_open(peer->key, packet->bytes, packet->length) != 0) {
+	if (packet_cipher(packet->bytes) != PACKET_CIPHER_TRUSTED &&
+	    crypt_open(peer->key, packet->bytes, packet->length) != 0) {
 		node_count(node, ZT_COUNT_DROP_MAC);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "core/compress.h"
 #include "core/crypt.h"
+#include "core/hints.h"
 #include "core/keepalive.h"
 #include "core/msg1.h"
 #include "core/packet.h"
@@ -141,6 +142,9 @@ struct path *tx_path(struct zt_node *node, struct zt_now now, struct peer *peer)
 	if (own && now.mono_ms - own->last_in_ms < PATH_STALE_MS) {
 		return own;
 	}
+	if (!own) {
+		hints_try(node, now, peer);
+	}
 	struct path *relay = upstream_best_path(node, now, peer);
 	if (own && relay) {
 		keepalive_probe(node, now, peer, own);
@@ -151,25 +155,39 @@ struct path *tx_path(struct zt_node *node, struct zt_now now, struct peer *peer)
 	return own ? own : peer_last_path(peer);
 }
 
+/* In the clear where local.conf says so (vl1 5.8), but not through a relay: where that sends it we
+ * do not know. */
+static bool seal_for_path(struct zt_node *node, struct peer *peer, const struct path *path,
+			  uint8_t *packet, size_t length)
+{
+	if (path->trusted_id == 0 || !peer_path_find(peer, path)) {
+		return seal(node, peer, packet, length);
+	}
+	packet_trusted_seal(packet, path->trusted_id);
+	node_count(node, ZT_COUNT_PACKETS_OUT);
+	return true;
+}
+
 bool tx_on_path(struct zt_node *node, struct zt_now now, struct peer *peer, struct path *path,
 		const struct tx_packet *packet, uint64_t *on_wire_id)
 {
 	size_t length = PACKET_PAYLOAD_AT + iov_length(packet->iov, packet->iov_count);
-	size_t count = frag_count(length, PATH_MTU_BYTES);
+	size_t count = frag_count(length, path->mtu);
 	uint8_t *room = count ? tx_room(node, frag_room(length, count), count) : NULL;
 	if (!room) {
+		node_count_many(node, ZT_COUNT_DROP_TOO_BIG, count == 0);
 		return false;
 	}
 	header_write(node, room, packet->dest, packet->verb);
 	gather(room + PACKET_PAYLOAD_AT, packet->iov, packet->iov_count);
 	if (packet->flags & TX_COMPRESS) {
 		length = packet_compress(room, length);
-		count = frag_count(length, PATH_MTU_BYTES);
+		count = frag_count(length, path->mtu);
 	}
 	if (count > 1) {
 		packet_fragmented_set(room);
 	}
-	if (!seal(node, peer, room, length)) {
+	if (!seal_for_path(node, peer, path, room, length)) {
 		return false;
 	}
 	uint64_t id = packet_id(room);
@@ -181,7 +199,7 @@ bool tx_on_path(struct zt_node *node, struct zt_now now, struct peer *peer, stru
 	}
 	uint16_t lengths[FRAG_MAX_DATAGRAMS] = { (uint16_t)length };
 	if (count > 1) {
-		frag_split(room, length, frag_even_mtu(length, PATH_MTU_BYTES), lengths);
+		frag_split(room, length, frag_even_mtu(length, path->mtu), lengths);
 	}
 	struct tx_to to = tx_to_path(path);
 	for (size_t i = 0; i < count; i++) {

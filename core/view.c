@@ -50,6 +50,7 @@ static void peer_fill(const struct zt_node *node, const struct peer *peer, struc
 			.last_send_ms = told(p->path->last_out_ms),
 			.last_receive_ms = told(p->path->last_in_ms),
 			.socket = p->path->socket,
+			.trusted_path_id = p->path->trusted_id,
 			.is_active = is_active,
 			.is_expired = !is_active,
 			.is_preferred = p->path == best,

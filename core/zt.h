@@ -43,6 +43,8 @@ enum {
 	ZT_MAX_ADDRESSES = 32,         /* assigned per network */
 	ZT_MAX_ROUTES = 128,
 	ZT_MAX_DNS_SERVERS = 4,
+	ZT_MAX_PHYSICAL = 32, /* networks of local.conf, vl1 16.2 */
+	ZT_MAX_HINTS = 64,
 	ZT_MAX_MOONS = 16,  /* each costs 17 bytes of every HELLO */
 	ZT_SOCKET_ALL = -1, /* every bound socket of the endpoint's family */
 };
@@ -199,6 +201,29 @@ void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endp
 /* A peers.d record from disk (vl1 18a): HELLO goes to its addresses. */
 int zt_peer_restore(struct zt_node *node, struct zt_now now, const void *bytes, size_t length);
 
+/* ---- what the operator knows of the physical network (vl1 16) -------------------------------- */
+
+/* Of several networks that hold an address, the first counts. */
+struct zt_physical {
+	struct zt_endpoint net;   /* port = prefix length */
+	uint64_t trusted_path_id; /* 0 = none; else packets to and from there go in the clear */
+	uint16_t mtu;             /* UDP payload, clamped to 1400..10324; 0 = 1432 */
+};
+/* Copied; at most ZT_MAX_PHYSICAL count. In force for known paths, too. */
+void zt_physical_set(struct zt_node *node, const struct zt_physical *list, size_t count);
+
+/* Where a peer may be when it has no path (vl1 10.5). */
+struct zt_hint {
+	uint64_t peer;
+	struct zt_endpoint at;
+};
+/* Copied; at most ZT_MAX_HINTS count. */
+void zt_hints_set(struct zt_node *node, const struct zt_hint *list, size_t count);
+
+/* Less is said unasked: upstreams out of reach are tried each 25 s, our addresses are told to
+ * direct peers each 32 minutes (vl1 12.1, 12.3). */
+void zt_low_bandwidth_set(struct zt_node *node, bool is_low);
+
 /* ---- networks ------------------------------------------------------------------------------- */
 
 /* Join. `cached` is the networks.d dictionary, or NULL. ZT_E_EXISTS, ZT_E_NO_MEMORY; a malformed
@@ -269,6 +294,7 @@ struct zt_path_view {
 	struct zt_endpoint endpoint;
 	int64_t last_send_ms, last_receive_ms; /* monotonic; 0 = never */
 	int32_t socket;
+	uint64_t trusted_path_id;
 	bool is_active, is_expired, is_preferred;
 };
 

@@ -201,9 +201,10 @@ static json_t *paths_json(const struct service *service, const struct zt_peer_vi
 		    json_pack("{s:s, s:I, s:I, s:i, s:b, s:b, s:b, s:i, s:i}", "address",
 			      endpoint_text(&path->endpoint, address), "lastSend",
 			      wall_of(path->last_send_ms, now), "lastReceive",
-			      wall_of(path->last_receive_ms, now), "trustedPathId", 0, "active",
-			      path->is_active, "expired", path->is_expired, "preferred",
-			      path->is_preferred, "localSocket", (int)path->socket, "localPort",
+			      wall_of(path->last_receive_ms, now), "trustedPathId",
+			      (json_int_t)path->trusted_path_id, "active", path->is_active,
+			      "expired", path->is_expired, "preferred", path->is_preferred,
+			      "localSocket", (int)path->socket, "localPort",
 			      service->udp ? udp_socket_port(service->udp, path->socket) : 0));
 	}
 	return array;

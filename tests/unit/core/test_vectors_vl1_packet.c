@@ -90,8 +90,9 @@ static void trusted_check(const json_t *entry, const struct blob *armored)
 	struct rd r = rd_init(id.bytes, id.length);
 	assert_int_equal(packet_cipher(armored->bytes), PACKET_CIPHER_TRUSTED);
 	assert_true(packet_trusted_id(armored->bytes) == rd_u64(&r));
-	assert_memory_equal(armored->bytes + PACKET_VERB_AT, plain.bytes + PACKET_VERB_AT,
-			    plain.length - PACKET_VERB_AT);
+	packet_trusted_seal(plain.bytes, packet_trusted_id(armored->bytes));
+	assert_int_equal(plain.length, armored->length);
+	assert_memory_equal(armored->bytes, plain.bytes, plain.length);
 	blob_free(&plain);
 	blob_free(&id);
 }
