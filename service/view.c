@@ -198,7 +198,7 @@ static json_t *paths_json(const struct service *service, const struct zt_peer_vi
 		char address[ENDPOINT_TEXT_MAX];
 		(void)json_array_append_new(
 		    array,
-		    json_pack("{s:s, s:I, s:I, s:i, s:b, s:b, s:b, s:i, s:i}", "address",
+		    json_pack("{s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:i, s:i}", "address",
 			      endpoint_text(&path->endpoint, address), "lastSend",
 			      wall_of(path->last_send_ms, now), "lastReceive",
 			      wall_of(path->last_receive_ms, now), "trustedPathId",
