@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 
 /* -EMFILE if no descriptor number is free. */
 static int number_probe(int fd)
@@ -26,46 +25,6 @@ static int number_probe(int fd)
 	}
 	(void)sys(SYS_close, probe);
 	return 0;
-}
-
-/* A socket that is never readable and never hung up, named as a virtual socket that nobody knows:
- * every call on it says what a dead service's sockets say. Descriptor or -errno. */
-static int silent_new(void)
-{
-	struct rpc_ident ident = { .kind = RPC_KIND_STREAM, .family = AF_INET };
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	uint8_t bytes[RPC_NAME_MAX_BYTES];
-	socklen_t length = sizeof ident.id;
-	long fd = sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return (int)fd;
-	}
-	(void)sys(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &ident.id, &length);
-	size_t size = rpc_ident_write(&ident, bytes);
-	memcpy(name.sun_path, bytes, size);
-	(void)sys(SYS_bind, fd, &name, offsetof(struct sockaddr_un, sun_path) + size);
-	return (int)fd;
-}
-
-/* A listener whose B is closed says "readable" for ever. If the program did not shut it down
- * itself, the service died, and servers that poll() and then accept() would use up a processor. No
- * hook may sleep (S10), so the descriptor is laid to rest: in this process; others that share it do
- * the same when their accept() fails. */
-static void lay_to_rest(int fd)
-{
-	union client_reply reply;
-	struct rpc_name m = { .h = { .op = RPC_NAME }, .which = RPC_NAME_LOCAL };
-	if (hint_get(fd) == HINT_SHUT ||
-	    client_call(&m.h, sizeof m, fd, &reply, NULL) != -ENETDOWN) {
-		return;
-	}
-	long flags = sys(SYS_fcntl, fd, F_GETFD);
-	int silent = silent_new();
-	if (silent >= 0) {
-		(void)sys(SYS_dup3, silent, fd, flags > 0 ? O_CLOEXEC : 0);
-		(void)sys(SYS_close, silent);
-		hint_set(fd, HINT_FRESH);
-	}
 }
 
 /* The one blocking call, libc's because it is a cancellation point. Descriptor or -errno. */
@@ -85,7 +44,7 @@ static int record_receive(int fd, struct rpc_accept *record, bool cloexec)
 		return errno == ECONNRESET ? -EINVAL : -errno;
 	}
 	if (n == 0) {
-		lay_to_rest(fd);
+		rest_listener(fd);
 		return -EINVAL;
 	}
 	int taken = -1;

@@ -138,6 +138,8 @@ int sock_open(int family, int type, int protocol);
 int sock_replace(int fd, const struct who *who);
 /* conn.c */
 int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, socklen_t length);
+/* rest.c: accept() met the end of file: if the service died, make the listener silent. */
+void rest_listener(int fd);
 /* opt.c: the socket's pending error, cleared (0 = none), or -errno. */
 int opt_take_error(int fd);
 
