@@ -221,14 +221,19 @@ serve() { # NAME LABEL COMMAND...: in the background until universe_end
   echo $! >"$WORK/$label.childpid"
 }
 
-serve_files() { # NAME: WORK/www on port 8080
-  serve "$1" "www-$1" "$PYTHON" -u -m http.server 8080 --bind 0.0.0.0 --directory "$WORK/www"
+serve_files() { # NAME [PORT]: WORK/www on that port, else 8080
+  serve "$1" "www-$1${2:+-$2}" "$PYTHON" -u -m http.server "${2:-8080}" --bind 0.0.0.0 --directory "$WORK/www"
 }
 
 fetch() { # NAME FROM PATH [curl options]
   local name=$1 from="IP_$2" path=$3
   shift 3
   on "$name" curl -sS --fail --noproxy '*' --max-time 60 "$@" "http://${!from}:8080/$path"
+}
+
+connects() { # NAME TO PORT: within a second
+  local to="IP_$2"
+  on "$1" curl -sS --noproxy '*' --max-time 1 -o /dev/null "http://${!to}:$3/"
 }
 
 moves_big() { # NAME FROM: 64 MiB with the right hash; prints MB/s
