@@ -55,15 +55,15 @@ void checks_free(struct checks *checks)
 	zt_free(checks);
 }
 
-static struct check *find(struct checks *checks, uint64_t address)
+static bool is_under_way(const struct checks *checks, uint64_t address)
 {
 	for (size_t i = 0; i < CHECK_SLOTS; i++) {
-		struct check *c = &checks->slots[i];
+		const struct check *c = &checks->slots[i];
 		if (c->job_id && c->identity.address == address) {
-			return c;
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 static struct check *free_slot(struct checks *checks)
@@ -111,6 +111,14 @@ static struct peer *admit(struct zt_node *node, struct zt_now now, const struct 
 	return peer;
 }
 
+bool checks_have_room(const struct zt_node *node, struct zt_now now,
+		      const struct identity *identity)
+{
+	struct checks *checks = node->checks;
+	return free_slot(checks) && !is_under_way(checks, identity->address) &&
+	       limit_bucket_has(&checks->strangers, now.mono_ms);
+}
+
 void checks_hello(struct zt_node *node, struct zt_now now, const struct rx_packet *packet,
 		  const struct identity *identity, struct crypt_key *key)
 {
@@ -123,8 +131,8 @@ void checks_hello(struct zt_node *node, struct zt_now now, const struct rx_packe
 	}
 	struct checks *checks = node->checks;
 	struct check *check = free_slot(checks);
-	if (find(checks, identity->address) || packet->length > HELLO_KEPT_MAX_BYTES || !check ||
-	    !limit_bucket_take(&checks->strangers, now.mono_ms)) {
+	if (is_under_way(checks, identity->address) || packet->length > HELLO_KEPT_MAX_BYTES ||
+	    !check || !limit_bucket_take(&checks->strangers, now.mono_ms)) {
 		node_count(node, ZT_COUNT_DROP_RATE);
 		crypt_key_free(key);
 		return;
@@ -147,8 +155,8 @@ void checks_whois(struct zt_node *node, struct zt_now now, const struct identity
 		return;
 	}
 	struct check *check = free_slot(node->checks);
-	if (find(node->checks, identity->address)) {
-		return; /* under way */
+	if (is_under_way(node->checks, identity->address)) {
+		return;
 	}
 	if (!check) {
 		node_count(node, ZT_COUNT_DROP_RATE);

@@ -8,6 +8,10 @@
 struct checks *checks_new(void);
 void checks_free(struct checks *checks);
 
+/* Would checks_hello take this identity on now? A stranger whose identity cannot be looked at need
+ * not cost a key agreement, nor its neighbourhood the turn at gate 15.1. */
+bool checks_have_room(const struct zt_node *node, struct zt_now now,
+		      const struct identity *identity);
 /* A HELLO whose MAC is right; `key` is taken over. When the identity proves valid, its sender
  * becomes a peer and the HELLO is handled. Known good identities pass at once. */
 void checks_hello(struct zt_node *node, struct zt_now now, const struct rx_packet *packet,

@@ -24,18 +24,28 @@ void limit_bucket_init(struct limit_bucket *bucket, uint32_t rate, uint32_t burs
 	};
 }
 
-bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms)
+/* What it holds by now. */
+static int64_t credit_now(const struct limit_bucket *bucket, int64_t now_ms)
 {
 	const int64_t full = (int64_t)bucket->burst * TOKEN;
 	int64_t passed_ms = now_ms - bucket->last_ms;
-	bucket->last_ms = now_ms;
 	/* rate tokens a second are rate thousandths a millisecond. */
 	if (passed_ms >= full / bucket->rate + 1) {
-		bucket->credit = full;
-	} else if (passed_ms > 0) {
-		bucket->credit += passed_ms * bucket->rate;
-		bucket->credit = bucket->credit < full ? bucket->credit : full;
+		return full;
 	}
+	int64_t credit = bucket->credit + (passed_ms > 0 ? passed_ms * bucket->rate : 0);
+	return credit < full ? credit : full;
+}
+
+bool limit_bucket_has(const struct limit_bucket *bucket, int64_t now_ms)
+{
+	return credit_now(bucket, now_ms) >= TOKEN;
+}
+
+bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms)
+{
+	bucket->credit = credit_now(bucket, now_ms);
+	bucket->last_ms = now_ms;
 	if (bucket->credit < TOKEN) {
 		return false;
 	}

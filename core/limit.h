@@ -23,6 +23,8 @@ struct limit_bucket {
 };
 void limit_bucket_init(struct limit_bucket *bucket, uint32_t rate, uint32_t burst);
 bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms);
+/* Would limit_bucket_take pass? Takes nothing. */
+bool limit_bucket_has(const struct limit_bucket *bucket, int64_t now_ms);
 
 /* Gate 15.1: identity checks of strangers, one per interval and neighbourhood (IPv4 /24, IPv6 /48;
  * neighbourhoods that hash alike share). */

@@ -49,10 +49,15 @@ static void hello_from_stranger(struct zt_node *node, struct zt_now now,
 	/* A root that restarts meets its whole universe at once: those that it validated before,
 	 * and remembers, need not pass the gate of their neighbourhood one by one (decision S20).
 	 */
-	bool may_pass =
-	    validated_has(node->validated, identity)
-		? limit_bucket_take(&node->returning, now.mono_ms)
-		: limit_neighbours_pass(node->neighbours, &packet->origin.from, now.mono_ms);
+	bool may_pass;
+	if (validated_has(node->validated, identity)) {
+		may_pass = limit_bucket_take(&node->returning, now.mono_ms);
+	} else {
+		bool is_collision = peers_find(&node->peers, identity->address);
+		may_pass =
+		    (is_collision || checks_have_room(node, now, identity)) &&
+		    limit_neighbours_pass(node->neighbours, &packet->origin.from, now.mono_ms);
+	}
 	if (!may_pass) {
 		node_count(node, ZT_COUNT_DROP_RATE);
 		return;

@@ -44,6 +44,19 @@ static void a_bucket_gives_its_rate_and_its_burst(void **state)
 	assert_int_equal(taken, 16);
 }
 
+static void a_look_into_a_bucket_takes_nothing(void **state)
+{
+	(void)state;
+	struct limit_bucket bucket;
+	limit_bucket_init(&bucket, 10, 1);
+	assert_true(limit_bucket_has(&bucket, 0));
+	assert_true(limit_bucket_has(&bucket, 0));
+	assert_true(limit_bucket_take(&bucket, 0));
+	assert_false(limit_bucket_has(&bucket, 99));
+	assert_true(limit_bucket_has(&bucket, 100));
+	assert_true(limit_bucket_take(&bucket, 100));
+}
+
 static void neighbourhoods_are_those_of_the_specification(void **state)
 {
 	(void)state;
@@ -84,6 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_gate_opens_once_per_interval),
 		cmocka_unit_test(a_bucket_gives_its_rate_and_its_burst),
+		cmocka_unit_test(a_look_into_a_bucket_takes_nothing),
 		cmocka_unit_test(neighbourhoods_are_those_of_the_specification),
 		cmocka_unit_test(strangers_pass_every_two_seconds_or_tenth_on_loopback),
 	};
