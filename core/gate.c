@@ -133,7 +133,7 @@ bool gate_is_open(struct zt_node *node, struct zt_now now, struct network *netwo
 		  struct packet_in *in)
 {
 	/* Groups alone do not count as use: members that announce to each other because they heard
-	 * an announcement would never fall silent (decision 100). */
+	 * an announcement would never fall silent (decision 140). */
 	struct member *member = NULL;
 	if (in->verb == VERB_MULTICAST_LIKE) {
 		member = members_find(&network->members, in->source);

@@ -50,7 +50,7 @@ static void the_directory_is_for_members(void **state)
 	cast_free(c);
 }
 
-/* Two members that only announce to each other fall silent (decision 100). */
+/* Two members that only announce to each other fall silent (decision 140). */
 static void announcements_alone_are_no_reason_to_announce(void **state)
 {
 	(void)state;
