@@ -188,6 +188,49 @@ static void idle_stack_wakes_nobody(void **state)
 	wire_close(&p.wire);
 }
 
+/* B closed first `bytes` after the beginning: it is in TIME_WAIT, A has forgotten. A's next
+ * connection from the same port must not wait for it. */
+static void reopen_in_time_wait(uint64_t bytes, int64_t limit_ms)
+{
+	struct pair p;
+	struct stack_stats stats;
+	pair_open(&p, 1);
+	struct conn *c = pair_connect(&p);
+	c->echoes_fin = true;
+	conn_send(c, bytes, false);
+	wire_run(&p.wire, 500);
+	assert_int_equal(host_conn(p.b, 0)->received, bytes);
+	conn_send(host_conn(p.b, 0), 10, true);
+	wire_run(&p.wire, 100);
+	assert_true(c->is_closed);
+	p.b->ops->stats(p.b->stack, &stats);
+	assert_int_equal(stats.tcp_time_wait, 1);
+
+	struct conn *again = host_connect(p.a, "10.1.0.2", PORT, 50000);
+	wire_run(&p.wire, limit_ms);
+	assert_true(again->is_established);
+	p.b->ops->stats(p.b->stack, &stats);
+	assert_int_equal(stats.tcp_time_wait, 0);
+	conn_send(again, 100000, true);
+	wire_run(&p.wire, 1000);
+	assert_int_equal(host_conn(p.b, 1)->received, 100000);
+	wire_close(&p.wire);
+}
+
+static void new_syn_ends_time_wait(void **state)
+{
+	(void)state;
+	reopen_in_time_wait(10, 10);
+}
+
+/* 8 MB in 600 ms is faster than the clock of the sequence numbers (250 KB/s, RFC 6528): the new SYN
+ * is lower than the end of the old connection. */
+static void lower_syn_ends_time_wait_by_reset(void **state)
+{
+	(void)state;
+	reopen_in_time_wait(8 << 20, 1100);
+}
+
 static void time_wait_lasts_60_s(void **state)
 {
 	struct pair p;
@@ -297,6 +340,8 @@ int main(void)
 		cmocka_unit_test(connect_times_out_as_on_linux),
 		cmocka_unit_test(idle_stack_wakes_nobody),
 		cmocka_unit_test(time_wait_lasts_60_s),
+		cmocka_unit_test(new_syn_ends_time_wait),
+		cmocka_unit_test(lower_syn_ends_time_wait_by_reset),
 		cmocka_unit_test(keepalive_probes_and_gives_up),
 		cmocka_unit_test(zero_window_is_probed_and_reopens),
 		cmocka_unit_test(close_still_sends_everything),
