@@ -36,6 +36,7 @@ struct ctlfix {
 	size_t job_count, job_limit, jobs_max_seen, jobs_run;
 	uint64_t random;      /* state of the generator */
 	uint32_t next_number; /* not 0: what the next 4 random bytes are */
+	double slowest_ms;    /* processor time of the longest call into the controller */
 };
 
 /* A controller over `store` (borrowed while it lives, NULL = empty); time starts at 1795220600000.
