@@ -24,6 +24,8 @@ static const struct command {
 	{ "set", "<network ID> <setting>", "Set a network setting", cmd_set },
 	{ "get", "<network ID> <setting>", "Get a network setting", cmd_get },
 	{ "listmoons", "", "List moons (federated root sets)", cmd_listmoons },
+	{ "orbit", "<world ID> <seed>", "Join a moon via any member root", cmd_orbit },
+	{ "deorbit", "<world ID>", "Leave a moon", cmd_deorbit },
 	{ "dump", "", "Debug settings dump for support", cmd_dump },
 	{ "/<path>", "", "GET a path of the service's API", cmd_path },
 };

@@ -100,6 +100,7 @@ static const struct route {
 	{ "config", api_config, false },
 	{ "network", api_network, false },
 	{ "peer", api_peer, false },
+	{ "moon", api_moon, false },
 	{ "controller", api_controller, false },
 	{ "unstable", api_controller, false }, /* /unstable/controller/... is all there is */
 	{ "sso", NULL, true },

@@ -91,7 +91,7 @@ bool api_token_equal(const char *a, const char *b);
  * not know the path or method leaves the reply as it is: 404, empty. */
 typedef void api_handler(struct service *service, const struct api_request *request,
 			 struct api_reply *reply);
-api_handler api_status, api_health, api_config, api_network, api_peer;
+api_handler api_status, api_health, api_config, api_network, api_peer, api_moon;
 api_handler api_controller; /* /controller... and /unstable/controller... (vl2 9.7) */
 
 #endif

@@ -75,7 +75,9 @@ static int home_create(struct service *service, const char *path, char *error)
 	static const struct {
 		const char *name;
 		mode_t mode;
-	} folders[] = { { "networks.d", 0755 }, { "peers.d", 0700 }, { "nc", 0755 } };
+	} folders[] = {
+		{ "networks.d", 0755 }, { "peers.d", 0700 }, { "moons.d", 0755 }, { "nc", 0755 }
+	};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		char folder[HOME_PATH_BYTES];
 		failure =

@@ -11,6 +11,7 @@
 #include "service/http.h"
 #include "service/localconf.h"
 #include "service/log.h"
+#include "service/moons.h"
 #include "service/net.h"
 #include "service/node.h"
 #include "service/options.h"
@@ -154,7 +155,8 @@ static int node_start(struct service *service, const struct identity *identity)
 	if (home_planet(service, &planet, &length, error) != 0) {
 		return fatal("%s", error);
 	}
-	service->loopback_ok = home_planet_is_loopback(planet, length);
+	service->loopback_ok =
+	    home_planet_is_loopback(planet, length) || moons_have_loopback(service);
 	for (size_t i = 0; i < service->settings.bind_count; i++) {
 		service->loopback_ok |=
 		    endpoint_scope(&service->settings.bind[i]) == SCOPE_LOOPBACK;
@@ -221,6 +223,7 @@ static int service_start(struct service *service, const struct options *options)
 	if (home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
+	moons_load(service);
 	net_join_listed(service);
 	node_restore_peers(service);
 	sandbox_start(service);
