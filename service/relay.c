@@ -114,6 +114,11 @@ static bool up_step(struct vsock *s, size_t *budget)
 	memcpy(&iov.iov_base, &bytes, sizeof bytes); /* read only; struct iovec has no const */
 	iov.iov_len = length;
 	int64_t taken = ops->tcp_write(s->tcp, &iov, 1);
+	if (taken == -ENOTCONN) { /* reset by the peer; what it sent before is still being read */
+		s->can_read_b = false;
+		(void)shutdown(s->watch.fd, SHUT_RD); /* EPIPE for the writer */
+		return false;
+	}
 	if (taken != (int64_t)length) {
 		relay_reset(s); /* it took less than it promised: bytes would be lost silently */
 		return false;

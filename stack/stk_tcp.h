@@ -34,7 +34,7 @@ struct stack_tcp {
 	bool is_queued;   /* in the list of events */
 	bool is_known;    /* the caller has the handle */
 	bool is_established;
-	bool is_over;   /* ended in order: `closed` once everything is read */
+	bool is_over;   /* ended: `closed` once everything is read */
 	bool wants_fin; /* shutdown_write before the connection was there */
 	int error;      /* for `closed` */
 	uint32_t local_ip, remote_ip;

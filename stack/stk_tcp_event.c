@@ -72,9 +72,14 @@ static void on_error(void *argument, err_t error)
 	} else {
 		tcp->error = errmap(error);
 	}
-	if (!tcp->is_over || tcp->rx_bytes == 0) {
+	if (tcp->rx_bytes == 0) {
 		tcp_tell(s, tcp, EVENT_CLOSED);
+		return;
 	}
+	/* As Linux, what came before the end is read before the error is told (decision 122); a
+	 * writer learns of it by its next write. */
+	tcp->is_over = true;
+	tcp_tell(s, tcp, EVENT_WRITABLE);
 }
 
 err_t tcp_on_connected(void *argument, struct tcp_pcb *pcb, err_t error)

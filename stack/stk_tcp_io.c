@@ -127,6 +127,9 @@ static bool can_write(const struct tcp_pcb *pcb)
 
 size_t stk_tcp_room(const struct stack_tcp *tcp)
 {
+	if (!tcp->pcb && tcp->error != 0) {
+		return WRITE_MAX; /* lost, with bytes still to be read: write() says -ENOTCONN */
+	}
 	if (!can_write(tcp->pcb) || tcp->pcb->snd_queuelen >= TCP_SNDQUEUELOWAT) {
 		return 0;
 	}

@@ -109,6 +109,36 @@ static void reset_by_peer(void **state)
 	wire_close(&p.wire);
 }
 
+/* Linux reads out what came before the RST; only then ECONNRESET (decision 122). */
+static void reset_comes_after_the_last_byte(void **state)
+{
+	struct pair p;
+	(void)state;
+	pair_open(&p, 1);
+	struct conn *c = pair_connect(&p);
+	struct conn *s = host_conn(p.b, 0);
+	c->reads = false;
+	conn_send(s, 100000, false);
+	wire_run(&p.wire, 1000);
+	unsigned writable = c->writable;
+	p.b->ops->tcp_abort(s->tcp);
+	s->tcp = NULL;
+	wire_run(&p.wire, 100);
+	assert_false(c->is_closed);
+	/* A writer is woken, and told by the write. */
+	assert_true(c->writable > writable);
+	assert_true(p.a->ops->tcp_room(c->tcp) > 0);
+	struct iovec one = { .iov_base = &(char){ 0 }, .iov_len = 1 };
+	assert_int_equal(p.a->ops->tcp_write(c->tcp, &one, 1), -ENOTCONN);
+	conn_read(c);
+	wire_run(&p.wire, 1);
+	assert_int_equal(c->received, 100000);
+	assert_false(c->is_wrong);
+	assert_true(c->is_closed);
+	assert_int_equal(c->error, ECONNRESET);
+	wire_close(&p.wire);
+}
+
 static void accepted_may_refuse(void **state)
 {
 	struct pair p;
@@ -346,6 +376,7 @@ int main(void)
 		cmocka_unit_test(closed_comes_after_the_last_byte),
 		cmocka_unit_test(connect_refused),
 		cmocka_unit_test(reset_by_peer),
+		cmocka_unit_test(reset_comes_after_the_last_byte),
 		cmocka_unit_test(accepted_may_refuse),
 		cmocka_unit_test(admit_is_asked_before_memory_is_spent),
 		cmocka_unit_test(syn_flood_is_bounded),
