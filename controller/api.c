@@ -5,6 +5,7 @@
 #include "controller/record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- networks ----------------------------------------------------------------------------------
  */
@@ -167,4 +168,37 @@ json_t *controller_member_delete(struct controller *c, struct zt_now now, uint64
 	member_drop(c, m);
 	c->store->remove(c->store->context, nwid, member);
 	return record;
+}
+
+/* ---- for the service ---------------------------------------------------------------------------
+ */
+
+void controller_stats(const struct controller *c, struct controller_stats *out)
+{
+	*out = c->stats;
+	out->networks = c->networks.count;
+	out->members = out->queued = 0;
+	const struct ctl_network *n;
+	for (size_t cursor = 0; (n = table_next(&c->networks, &cursor)) != NULL;) {
+		out->members += n->members.count;
+	}
+	for (const struct link *l = c->queue.next; l != &c->queue; l = l->next) {
+		out->queued++;
+	}
+}
+
+uint64_t controller_member_of_ip(const struct controller *c, uint64_t nwid, const char *ip)
+{
+	const struct ctl_network *n = network_find(c, nwid);
+	const struct ctl_member *m;
+	for (size_t cursor = 0; n && (m = table_next(&n->members, &cursor)) != NULL;) {
+		const json_t *list = json_object_get(m->record, "ipAssignments");
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const char *text = json_string_value(json_array_get(list, i));
+			if (text && strcmp(text, ip) == 0) {
+				return m->address;
+			}
+		}
+	}
+	return 0;
 }

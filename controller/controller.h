@@ -89,6 +89,16 @@ json_t *controller_member_set(struct controller *controller, struct zt_now now, 
 			      uint64_t member, const json_t *body);
 json_t *controller_member_delete(struct controller *controller, struct zt_now now, uint64_t nwid,
 				 uint64_t member);
+/* What /metrics tells. Counted since the start, but for the first two. */
+struct controller_stats {
+	uint64_t networks, members;
+	uint64_t network_changes, member_changes, auths, deauths, requests;
+	uint64_t queued; /* configurations to build now */
+};
+void controller_stats(const struct controller *controller, struct controller_stats *out);
+/* The member whose record has this address on that network; 0 = none. */
+uint64_t controller_member_of_ip(const struct controller *controller, uint64_t nwid,
+				 const char *ip);
 /* /unstable forms with data and meta. */
 json_t *controller_networks_full(const struct controller *controller);
 json_t *controller_members_full(const struct controller *controller, uint64_t nwid);

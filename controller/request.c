@@ -237,6 +237,7 @@ void controller_request(struct controller *c, struct zt_now now,
 		refuse(c, request, n ? VL2_ERROR_ACCESS_DENIED : VL2_ERROR_NOT_FOUND);
 		return;
 	}
+	c->stats.requests++;
 	m->has_asked = true;
 	m->last_request_ms = now.mono_ms;
 	struct asking a = { .metadata = dict_init(request->metadata, request->metadata_length),

@@ -127,6 +127,7 @@ struct controller {
 	struct controller_job *refused_job; /* the worker's queue was full */
 	int64_t retry_at_ms;
 	unsigned jobs_in_flight;
+	struct controller_stats stats; /* the counters; sizes are taken when asked */
 };
 
 /* ---- store.c: finding, loading, committing, saving

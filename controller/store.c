@@ -186,6 +186,7 @@ void network_commit(struct controller *c, struct ctl_network *n, json_t *record)
 	if (!replace(&n->record, record)) {
 		return;
 	}
+	c->stats.network_changes++;
 	plan_drop(n);
 	mark_unsaved(c, &n->unsaved);
 	struct ctl_member *m;
@@ -205,6 +206,9 @@ void member_commit(struct controller *c, struct ctl_member *m, json_t *record, b
 		member_account(m->network, m->record, true);
 		mark_unsaved(c, &m->unsaved);
 		bool is_authorized = member_is_authorized(m);
+		c->stats.member_changes++;
+		c->stats.auths += !was_authorized && is_authorized;
+		c->stats.deauths += was_authorized && !is_authorized;
 		if (was_authorized && !is_authorized) {
 			link_remove(&m->queued);
 			revoke_member(c, m);

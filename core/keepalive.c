@@ -74,6 +74,8 @@ void contact_hello(struct zt_node *node, struct zt_now now, struct peer *peer,
 		return;
 	}
 	node_count(node, ZT_COUNT_PACKETS_OUT);
+	node->tally.packets[ZT_OUT][VERB_HELLO]++;
+	peer->packets_out++;
 	expect_add(node->expect, packet_id(room), peer->identity.address, VERB_HELLO, now.mono_ms);
 	tx_commit(node, to, length);
 }

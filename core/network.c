@@ -168,6 +168,12 @@ void network_view(const struct network *network, struct zt_network_view *out)
 		view_config(network->config, out);
 		out->is_bridge = network_is_bridge(network, network->config->issued_to);
 	}
+	out->frames_in = network->frames[ZT_IN];
+	out->frames_out = network->frames[ZT_OUT];
+	out->refused_in = network->refused[ZT_IN];
+	out->refused_out = network->refused[ZT_OUT];
+	out->heard_ms = network->config_ms == LIMIT_NEVER_MS ? 0 : network->config_ms;
+	out->clock_skew_ms = network->clock_skew_ms;
 	out->group_count = network->group_count < ZT_MAX_GROUPS_VIEWED ? network->group_count
 								       : ZT_MAX_GROUPS_VIEWED;
 	if (out->group_count > 0) {

@@ -75,6 +75,7 @@ struct zt_node {
 	struct node_ids *ids; /* random numbers in stock */
 	uint8_t *expanded;    /* PACKET_MAX_BYTES: the decompressed packet under way */
 	uint64_t counters[ZT_COUNTERS];
+	struct zt_tally tally;
 };
 
 #endif

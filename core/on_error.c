@@ -15,6 +15,9 @@ enum rx_result on_error(struct zt_node *node, struct zt_now now, struct packet_i
 		.in_re_id = re.id,
 		.code = rd_u8(&in->payload),
 	};
+	if (refusal.code < ZT_TALLY_ERRORS) {
+		node->tally.errors[ZT_IN][refusal.code]++;
+	}
 	switch (refusal.code) {
 	case ERROR_IDENTITY_COLLISION:
 		if (!in->peer->is_upstream) {

@@ -33,6 +33,7 @@ void frame_deliver(struct zt_node *node, struct network *network, struct packet_
 		.is_authentic = frame->from == addr_mac(network->nwid, in->source),
 	};
 	node_count(node, ZT_COUNT_FRAMES_IN);
+	network->frames[ZT_IN]++;
 	node_frames_in(node, network->nwid, &out, 1);
 }
 
@@ -174,6 +175,7 @@ static void unicast(struct zt_node *node, struct zt_now now, struct network *net
 	};
 	if (tx_send(node, now, &packet, NULL) != TX_DROPPED) {
 		node_count(node, ZT_COUNT_FRAMES_OUT);
+		network->frames[ZT_OUT]++;
 	}
 }
 
@@ -259,6 +261,7 @@ static void multicast(struct zt_node *node, struct zt_now now, struct network *n
 	}
 	if (passage_out(node, now, network, frame, 0, PASSAGE_COPIES)) {
 		node_count(node, ZT_COUNT_FRAMES_OUT);
+		network->frames[ZT_OUT]++;
 		mcast_send(node, now, network, &out);
 	}
 }

@@ -8,6 +8,7 @@
  */
 #include "core/checks.h"
 #include "core/crypt.h"
+#include "core/latency.h"
 #include "core/moon.h"
 #include "core/msg1.h"
 #include "core/packet.h"
@@ -38,6 +39,8 @@ static void collision_answer(struct zt_node *node, const struct rx_packet *packe
 	if (crypt_seal(key, PACKET_CIPHER_SALSA, room, room, ERROR_PAYLOAD_AT) != 0) {
 		return;
 	}
+	node->tally.packets[ZT_OUT][VERB_ERROR]++;
+	node->tally.errors[ZT_OUT][ERROR_IDENTITY_COLLISION]++;
 	const struct tx_to to = { .to = packet->origin.from, .socket = packet->origin.socket };
 	tx_commit(node, &to, ERROR_PAYLOAD_AT);
 }
@@ -197,6 +200,7 @@ enum rx_result on_ok_hello(struct zt_node *node, struct zt_now now, struct packe
 	}
 	if (in->hops == 0) {
 		path_latency_sample(in->path, now.wall_ms - (int64_t)ok.clock);
+		latency_note(&in->peer->latencies, now.wall_ms - (int64_t)ok.clock);
 	}
 	in->peer->version = ok.version;
 	in->peer->has_version = true;

@@ -184,6 +184,7 @@ static bool config_apply(struct zt_node *node, struct zt_now now, struct network
 		return true;
 	}
 	network->config_ms = now.mono_ms;
+	network->clock_skew_ms = (int64_t)config->timestamp - now.wall_ms;
 	if (network_apply_take(network, config)) {
 		broadcast_follow(network);
 		config_store(node, network);

@@ -78,6 +78,7 @@ bool passage_out(struct zt_node *node, struct zt_now now, struct network *networ
 	}
 	if (copies == PASSAGE_COPIES) { /* else it was counted as a frame that left */
 		node_count(node, ZT_COUNT_DROP_RULES);
+		network->refused[ZT_OUT]++;
 	}
 	return false;
 }
@@ -96,6 +97,7 @@ enum filter_verdict passage_in(struct zt_node *node, struct zt_now now, struct n
 	enum filter_verdict verdict = judge(node, now, network, frame, &in);
 	if (verdict == FILTER_DENY) {
 		node_count(node, ZT_COUNT_DROP_RULES);
+		network->refused[ZT_IN]++;
 	}
 	return verdict;
 }

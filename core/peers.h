@@ -43,6 +43,8 @@ struct peer {
 		bool is_hello; /* else ECHO where that is understood */
 		int64_t next_ms;
 	} punch;
+	uint64_t packets_in, packets_out, packet_errors;
+	struct zt_latencies latencies;
 	struct deadline deadline;
 	struct peer *next; /* hash chain */
 };

@@ -80,6 +80,9 @@ void rx_judge(struct zt_node *node, struct zt_now now, struct packet_in *in)
 	}
 	if (result == RX_MALFORMED) {
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
+		if (in->peer) {
+			in->peer->packet_errors++;
+		}
 	} else if (result == RX_KEEP) {
 		keep_open(node, in);
 		if (in->wanted != in->source) {
@@ -109,6 +112,8 @@ void rx_opened(struct zt_node *node, struct zt_now now, const struct rx_packet *
 		.since_ms = packet->since_ms,
 	};
 	node_count(node, ZT_COUNT_PACKETS_IN);
+	node->tally.packets[ZT_IN][in.verb]++;
+	peer->packets_in++;
 	if ((rules[in.verb].flags & ONCE) && !peer_first_seen(peer, in.id)) {
 		node_count(node, ZT_COUNT_DROP_DUPLICATE);
 		return;

@@ -104,8 +104,21 @@ static void header_write(const struct zt_node *node, uint8_t *packet, uint64_t d
 	packet_header_write(packet, &header);
 }
 
-static bool seal(struct zt_node *node, const struct peer *peer, uint8_t *packet, size_t length)
+/* By verb and peer; while the packet can still be read. */
+static void tally_out(struct zt_node *node, struct peer *peer, const uint8_t *packet, size_t length)
 {
+	enum { CODE_AT = ERROR_PAYLOAD_AT - 1 };
+	uint8_t verb = packet_verb(packet);
+	node->tally.packets[ZT_OUT][verb]++;
+	if (verb == VERB_ERROR && length > CODE_AT && packet[CODE_AT] < ZT_TALLY_ERRORS) {
+		node->tally.errors[ZT_OUT][packet[CODE_AT]]++;
+	}
+	peer->packets_out++;
+}
+
+static bool seal(struct zt_node *node, struct peer *peer, uint8_t *packet, size_t length)
+{
+	tally_out(node, peer, packet, length);
 	if (crypt_seal(peer->key, tx_cipher(peer), packet, packet, length) != 0) {
 		return false; /* libcrypto ran out of memory */
 	}

@@ -40,6 +40,10 @@ static void peer_fill(const struct zt_node *node, const struct peer *peer, struc
 		.latency_ms =
 		    best && best->latency_ms != PATH_LATENCY_UNKNOWN ? best->latency_ms : -1,
 		.role = upstream_role(node, peer),
+		.packets_in = peer->packets_in,
+		.packets_out = peer->packets_out,
+		.packet_errors = peer->packet_errors,
+		.latencies = peer->latencies,
 		.path_count = peer->path_count,
 	};
 	for (size_t i = 0; i < peer->path_count; i++) {
@@ -83,6 +87,24 @@ bool zt_peer_find(const struct zt_node *node, struct zt_now now, uint64_t addres
 size_t zt_surface_addresses(const struct zt_node *node, struct zt_endpoint *out, size_t max)
 {
 	return reach_surfaces(node->reach, out, max);
+}
+
+const struct zt_tally *zt_tally(const struct zt_node *node)
+{
+	return &node->tally;
+}
+
+bool zt_identity_find(const struct zt_node *node, uint64_t address, char out[160])
+{
+	char text[IDENTITY_TEXT_MAX];
+	const struct peer *peer = peers_find(&node->peers, address);
+	const struct identity *identity = address == node->identity.address ? &node->identity
+					  : peer                            ? &peer->identity
+									    : NULL;
+	if (identity) {
+		(void)snprintf(out, 160, "%s", identity_text(identity, false, text));
+	}
+	return identity != NULL;
 }
 
 uint64_t zt_counter(const struct zt_node *node, enum zt_counter counter)

@@ -467,6 +467,14 @@ bool zt_network_find(const struct zt_node *node, uint64_t nwid, struct zt_networ
 	return true;
 }
 
+bool zt_member_is_proved(const struct zt_node *node, uint64_t nwid, uint64_t address)
+{
+	const struct network *network = vl2_network(node, nwid);
+	const struct identity *identity = network ? vl2_identity(node, address) : NULL;
+	struct member *member = identity ? members_find(&network->members, address) : NULL;
+	return member && network_allows(network, member, identity);
+}
+
 bool vl2_holds_ip(const struct zt_node *node, const struct zt_endpoint *ip)
 {
 	const struct vl2 *vl2 = node_vl2(node);

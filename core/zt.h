@@ -298,6 +298,14 @@ struct zt_path_view {
 	bool is_active, is_expired, is_preferred;
 };
 
+/* A histogram of round trips: how many took at most the bound; one more bucket for the rest. */
+#define ZT_LATENCY_BOUNDS_MS 1, 3, 6, 10, 30, 60, 100, 300, 600, 1000
+enum { ZT_LATENCY_BUCKETS = 11 };
+struct zt_latencies {
+	uint64_t sum_ms;
+	uint64_t counts[ZT_LATENCY_BUCKETS]; /* not cumulative */
+};
+
 enum zt_role { ZT_ROLE_LEAF, ZT_ROLE_MOON, ZT_ROLE_PLANET };
 
 struct zt_peer_view {
@@ -305,6 +313,8 @@ struct zt_peer_view {
 	int version_major, version_minor, version_revision, version_protocol; /* -1 unknown */
 	int latency_ms;                                                       /* -1 unknown */
 	enum zt_role role;
+	uint64_t packets_in, packets_out, packet_errors; /* errors: authentic, yet malformed */
+	struct zt_latencies latencies;
 	size_t path_count;
 	struct zt_path_view paths[ZT_MAX_PATHS];
 };
@@ -346,6 +356,10 @@ struct zt_network_view {
 	struct zt_route routes[ZT_MAX_ROUTES];
 	size_t group_count;
 	struct zt_group groups[ZT_MAX_GROUPS_VIEWED];
+	uint64_t frames_in, frames_out;   /* that the rules let pass */
+	uint64_t refused_in, refused_out; /* that they forbade */
+	int64_t heard_ms;      /* monotonic: last configuration from the controller; 0 = never */
+	int64_t clock_skew_ms; /* the controller's clock minus ours, then */
 	char dns_domain[129];
 	size_t dns_count;
 	struct zt_endpoint dns[ZT_MAX_DNS_SERVERS];
@@ -369,6 +383,18 @@ enum zt_counter {
 #undef X
 	ZT_COUNTERS
 };
+/* Packets by verb and ERROR packets by code (vl1 4.1, 9.4): [ZT_IN] received, [ZT_OUT] sent. */
+enum { ZT_IN, ZT_OUT, ZT_TALLY_VERBS = 32, ZT_TALLY_ERRORS = 16 };
+struct zt_tally {
+	uint64_t packets[2][ZT_TALLY_VERBS];
+	uint64_t errors[2][ZT_TALLY_ERRORS];
+};
+const struct zt_tally *zt_tally(const struct zt_node *node);
+/* The identity of a known peer or of ourselves as text. False: not known. */
+bool zt_identity_find(const struct zt_node *node, uint64_t address, char out[160]);
+/* Has `address` proved to us that it is a member of this joined network? */
+bool zt_member_is_proved(const struct zt_node *node, uint64_t nwid, uint64_t address);
+
 uint64_t zt_counter(const struct zt_node *node, enum zt_counter counter);
 const char *zt_counter_name(enum zt_counter counter);
 

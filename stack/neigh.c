@@ -215,6 +215,20 @@ static void ask(struct stack *s, struct neigh *n)
 	}
 }
 
+bool neigh_peek(const struct stack *s, uint32_t ip, uint8_t mac[6])
+{
+	const struct neigh_table *t = &s->neighbours;
+	uint16_t index = t->capacity > 0 ? t->buckets[bucket_of(s, ip)] : NONE;
+	while (index != NONE && t->entries[index].ip != ip) {
+		index = t->entries[index].chain;
+	}
+	if (index == NONE || !t->entries[index].is_known) {
+		return false;
+	}
+	memcpy(mac, t->entries[index].mac, 6);
+	return true;
+}
+
 const uint8_t *neigh_find(struct stack *s, uint32_t ip)
 {
 	uint16_t index = lookup(s, ip);

@@ -36,6 +36,8 @@ void neigh_init(struct neigh_table *t);
 void neigh_close(struct neigh_table *t);
 /* The MAC of `ip`, or NULL: then give the packet to neigh_wait(). Borrowed until the next call. */
 const uint8_t *neigh_find(struct stack *s, uint32_t ip);
+/* The same for a reader: nothing counts as used. False = not known. */
+bool neigh_peek(const struct stack *s, uint32_t ip, uint8_t mac[6]);
 /* Keep a copy of an IP packet until `ip` is resolved, and ask. */
 void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length);
 /* `mac` was heard with `ip`. `create`: make an entry if there is none. */

@@ -142,6 +142,13 @@ static void stats(const struct stack *s, struct stack_stats *out)
 	stk_tcp_count(s, out);
 }
 
+static bool neighbour(const struct stack *s, const struct stack_ip *ip, uint8_t mac[6])
+{
+	uint32_t address;
+	memcpy(&address, ip->bytes, 4);
+	return ip->family == 4 && neigh_peek(s, address, mac);
+}
+
 __attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32_t abi)
 {
 	static const struct stack_ops ops = {
@@ -171,6 +178,7 @@ __attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32
 		.tcp_option_set = stk_tcp_option_set,
 		.tcp_info = stk_tcp_info,
 		.stats = stats,
+		.neighbour = neighbour,
 	};
 	return abi == STACK_ABI ? &ops : NULL;
 }

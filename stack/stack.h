@@ -183,6 +183,9 @@ struct stack_ops {
 	void (*tcp_info)(const struct stack_tcp *tcp, struct stack_tcp_info *out);
 
 	void (*stats)(const struct stack *stack, struct stack_stats *out);
+
+	/* The MAC that was last heard with an IPv4 address, for people who ask. False: none. */
+	bool (*neighbour)(const struct stack *stack, const struct stack_ip *ip, uint8_t mac[6]);
 };
 
 /* The library's only symbol. NULL if `abi` is not the one it was built for. */
