@@ -134,6 +134,11 @@ static bool take_secondary_port(struct parse *p, const char *key, const json_t *
 	return take_port(p, key, value, &p->settings->secondary_port);
 }
 
+static bool take_low_bandwidth(struct parse *p, const char *key, const json_t *value)
+{
+	return take_bool(p, key, value, &p->settings->is_low_bandwidth);
+}
+
 static bool take_allow_secondary(struct parse *p, const char *key, const json_t *value)
 {
 	return take_bool(p, key, value, &p->settings->allow_secondary_port);
@@ -308,6 +313,7 @@ static bool take_settings(struct parse *p, const json_t *settings)
 		{ "primaryPort", take_primary_port },
 		{ "secondaryPort", take_secondary_port },
 		{ "allowSecondaryPort", take_allow_secondary },
+		{ "lowBandwidthMode", take_low_bandwidth },
 		{ "bind", take_bind },
 		{ "allowManagementFrom", take_management },
 		{ "interfacePrefixBlacklist", take_prefixes },
@@ -333,19 +339,82 @@ static bool rule_add(struct parse *p, const char *key, uint64_t peer, const char
 	return true;
 }
 
+/* vl1 16.2. The values that are not there stay 0: MTU as usual, no trust. */
+static bool physical_values(struct parse *p, const char *net, const json_t *value,
+			    struct zt_physical *out)
+{
+	const json_t *id = json_object_get(value, "trustedPathId");
+	const json_t *mtu = json_object_get(value, "mtu");
+	if (!json_is_object(value)) {
+		return refuse(p, net, "must be an object");
+	}
+	if (id && (!json_is_integer(id) || json_integer_value(id) < 0)) {
+		return refuse(p, net, "trustedPathId must be a number");
+	}
+	if (mtu && !json_is_integer(mtu)) {
+		return refuse(p, net, "mtu must be a number");
+	}
+	json_int_t bytes = json_integer_value(mtu);
+	out->trusted_path_id = (uint64_t)json_integer_value(id);
+	out->mtu = bytes <= 0 ? 0 : bytes > UINT16_MAX ? UINT16_MAX : (uint16_t)bytes;
+	return true;
+}
+
 static bool take_physical(struct parse *p, json_t *physical)
 {
+	struct settings *s = p->settings;
 	const char *net;
 	json_t *value;
+	s->physical_count = 0;
 	json_object_foreach(physical, net, value)
 	{
+		struct zt_physical *entry = &s->physical[s->physical_count];
+		if (s->physical_count == ZT_MAX_PHYSICAL) {
+			return refuse(p, net, "more than %d networks", ZT_MAX_PHYSICAL);
+		}
+		*entry = (struct zt_physical){ 0 };
+		if (!take_net(p, net, net, &entry->net) || !physical_values(p, net, value, entry)) {
+			return false;
+		}
+		s->physical_count++;
 		if (json_is_true(json_object_get(value, "blacklist")) &&
 		    !rule_add(p, net, 0, net)) {
 			return false;
 		}
-		if (json_object_get(value, "trustedPathId")) {
-			log_warn("localconf", "trusted paths are not supported, ignored net=%s",
-				 net);
+	}
+	return true;
+}
+
+static bool hint_add(struct parse *p, const char *key, uint64_t peer, const char *text)
+{
+	struct settings *s = p->settings;
+	struct zt_hint *hint = &s->hints[s->hint_count];
+	if (s->hint_count == ZT_MAX_HINTS) {
+		return refuse(p, key, "more than %d addresses to try", ZT_MAX_HINTS);
+	}
+	if (!text || !endpoint_parse(text, &hint->at) || hint->at.port == 0) {
+		return refuse(p, key, "\"%.60s\" is not an address such as 192.0.2.1/9993",
+			      text ? text : "");
+	}
+	hint->peer = peer;
+	s->hint_count++;
+	return true;
+}
+
+/* Each text of a list, if there is one, through `add`. */
+static bool take_texts(struct parse *p, const char *key, uint64_t peer, const json_t *list,
+		       bool (*add)(struct parse *p, const char *key, uint64_t peer,
+				   const char *text))
+{
+	if (list && !json_is_array(list)) {
+		return refuse(p, key, "blacklist and try must be lists");
+	}
+	size_t i;
+	const json_t *text;
+	json_array_foreach(list, i, text)
+	{
+		if (!add(p, key, peer, json_string_value(text))) {
+			return false;
 		}
 	}
 	return true;
@@ -355,23 +424,76 @@ static bool take_virtual(struct parse *p, json_t *virtual_peers)
 {
 	const char *peer;
 	json_t *value;
+	p->settings->hint_count = 0;
 	json_object_foreach(virtual_peers, peer, value)
 	{
-		const json_t *list = json_object_get(value, "blacklist");
 		uint64_t address;
 		if (!api_id(peer, ADDRESS_DIGITS, &address)) {
 			return refuse(p, peer, "is not an address of ten hex digits");
 		}
-		size_t i;
-		const json_t *net;
-		json_array_foreach(list, i, net)
-		{
-			if (!rule_add(p, peer, address, json_string_value(net))) {
-				return false;
-			}
+		if (!take_texts(p, peer, address, json_object_get(value, "blacklist"), rule_add) ||
+		    !take_texts(p, peer, address, json_object_get(value, "try"), hint_add)) {
+			return false;
 		}
 	}
 	return true;
+}
+
+/* ---- trustedpaths ---------------------------------------------------------------------------- */
+
+/* "hexid=network/bits" */
+static bool trusted_line(const char *line, struct zt_physical *out)
+{
+	char *end = NULL;
+	errno = 0;
+	*out = (struct zt_physical){ .trusted_path_id = strtoull(line, &end, 16) };
+	return errno == 0 && end != line && *end == '=' && out->trusted_path_id != 0 &&
+	       strchr(end, '/') && endpoint_parse(end + 1, &out->net) &&
+	       out->net.port <= (out->net.family == 4 ? 32 : 128);
+}
+
+void localconf_trusted_parse(const char *file, const char *text, struct settings *settings)
+{
+	unsigned number = 0;
+	while (*text != '\0') {
+		char line[128] = "";
+		size_t length = strcspn(text, "\r\n");
+		memcpy(line, text, length < sizeof line ? length : sizeof line - 1);
+		number++;
+		text += length + (text[length] == '\r' && text[length + 1] == '\n');
+		text += *text != '\0';
+		if (line[0] == '\0' || line[0] == '#') {
+			continue;
+		}
+		struct zt_physical entry;
+		if (length >= sizeof line || !trusted_line(line, &entry)) {
+			log_warn("localconf",
+				 "skipped: not of the form id=network/bits, as in 2a=10.1.0.0/16 "
+				 "file=%s line=%u",
+				 file, number);
+		} else if (settings->physical_count == ZT_MAX_PHYSICAL) {
+			log_warn("localconf", "skipped: more than %d networks file=%s line=%u",
+				 ZT_MAX_PHYSICAL, file, number);
+		} else {
+			settings->physical[settings->physical_count++] = entry;
+		}
+	}
+}
+
+/* The legacy file; networks of local.conf come first. */
+static void trusted_load(const char *home, struct settings *settings)
+{
+	char path[512], *text = NULL;
+	size_t length = 0;
+	(void)snprintf(path, sizeof path, "%s/trustedpaths", home);
+	int failure = file_read(path, LOCALCONF_MAX_BYTES, &text, &length);
+	if (failure == 0) {
+		localconf_trusted_parse(path, text, settings);
+	} else if (failure != -ENOENT) {
+		errno = -failure;
+		log_warn_errno("localconf", "cannot read; check owner and mode file=%s", path);
+	}
+	free(text);
 }
 
 int localconf_parse(const char *file, const char *text, size_t length, struct settings *settings,
@@ -410,6 +532,7 @@ int localconf_load(const char *home, struct settings *settings, json_t **json,
 	int failure = file_read(path, LOCALCONF_MAX_BYTES, &text, &length);
 	if (failure == -ENOENT) {
 		*json = json_object();
+		trusted_load(home, settings);
 		return *json ? 0 : -1;
 	}
 	if (failure != 0) {
@@ -420,5 +543,8 @@ int localconf_load(const char *home, struct settings *settings, json_t **json,
 	}
 	int result = localconf_parse(path, text, length, settings, json, error);
 	free(text);
+	if (result == 0) {
+		trusted_load(home, settings);
+	}
 	return result;
 }

@@ -23,6 +23,7 @@ enum watch_kind {
 	WATCH_RPC_CLIENT, /* a control connection of the library */
 	WATCH_VSOCK,      /* B of a virtual socket */
 	WATCH_NETLINK,    /* the host's addresses changed */
+	WATCH_HOME,       /* a file of the home directory changed */
 };
 
 /* One watched descriptor. Embedded in its owner; the owner is found by container_of. */

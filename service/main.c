@@ -15,6 +15,7 @@
 #include "service/net.h"
 #include "service/node.h"
 #include "service/options.h"
+#include "service/reload.h"
 #include "service/sandbox.h"
 #include "service/service.h"
 #include "service/udp.h"
@@ -223,6 +224,8 @@ static int service_start(struct service *service, const struct options *options)
 	if (home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
+	reload_core(service);
+	reload_watch(service);
 	moons_load(service);
 	net_join_listed(service);
 	node_restore_peers(service);
@@ -261,6 +264,7 @@ static void service_stop(struct service *service)
 	node_close(service);
 	udp_close(service->udp);
 	worker_free(service->worker);
+	reload_unwatch(service);
 	if (service->signal_fd >= 0) {
 		loop_remove(service->loop, &service->signal_watch);
 		(void)close(service->signal_fd);
@@ -273,7 +277,9 @@ static void service_stop(struct service *service)
 
 static int service_main(const struct options *options)
 {
-	static struct service service = { .signal_fd = -1, .lock_fd = -1 };
+	static struct service service = { .signal_fd = -1,
+					  .lock_fd = -1,
+					  .home_watch = { .fd = -1 } };
 	int ready_fd = -1;
 	sandbox_close_inherited();
 	if (options->is_daemon && (ready_fd = daemonize_begin()) < 0) {

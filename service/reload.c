@@ -6,6 +6,19 @@
 #include "service/net.h"
 #include "service/udp.h"
 
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+void reload_core(struct service *service)
+{
+	const struct settings *s = &service->settings;
+	zt_physical_set(service->node, s->physical, s->physical_count);
+	zt_hints_set(service->node, s->hints, s->hint_count);
+	zt_low_bandwidth_set(service->node, s->is_low_bandwidth);
+}
+
 void reload_apply(struct service *service, const struct settings *settings, json_t *local_conf)
 {
 	struct settings next = *settings;
@@ -25,9 +38,10 @@ void reload_apply(struct service *service, const struct settings *settings, json
 	service->local_conf = local_conf;
 	log_level_set((enum log_level)next.log_level);
 	udp_rescan(service->udp);
+	reload_core(service);
 }
 
-void reload(struct service *service)
+static void settings_reload(struct service *service)
 {
 	char error[LOCALCONF_ERROR_BYTES] = "out of memory";
 	struct settings settings = service->base;
@@ -38,5 +52,63 @@ void reload(struct service *service)
 		reload_apply(service, &settings, local_conf);
 		log_info("reload", "local.conf read again");
 	}
+}
+
+void reload(struct service *service)
+{
+	settings_reload(service);
 	net_join_listed(service);
+}
+
+/* ---- the home directory --------------------------------------------------------------------- */
+
+void reload_watch(struct service *service)
+{
+	/* Whole files only: written and closed, or renamed into place. */
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fd < 0 || inotify_add_watch(fd, service->home, IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
+		log_warn_errno("reload", "cannot watch the home directory; after a change of "
+					 "local.conf send SIGHUP");
+		if (fd >= 0) {
+			(void)close(fd);
+		}
+		return;
+	}
+	service->home_watch = (struct watch){ .fd = fd, .kind = WATCH_HOME };
+	if (loop_add(service->loop, &service->home_watch, EPOLLIN) != 0) {
+		(void)close(fd);
+		service->home_watch.fd = -1;
+	}
+}
+
+void reload_unwatch(struct service *service)
+{
+	if (service->home_watch.fd >= 0) {
+		loop_remove(service->loop, &service->home_watch);
+		(void)close(service->home_watch.fd);
+		service->home_watch.fd = -1;
+	}
+}
+
+static bool is_settings(const struct inotify_event *event)
+{
+	return (event->mask & IN_Q_OVERFLOW) ||
+	       (event->len > 0 && (strcmp(event->name, "local.conf") == 0 ||
+				   strcmp(event->name, "trustedpaths") == 0));
+}
+
+void reload_on_home(struct service *service, struct watch *w)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+	bool is_changed = false;
+	for (ssize_t n; (n = read(w->fd, buffer, sizeof buffer)) > 0;) {
+		for (const char *at = buffer; at < buffer + n;) {
+			const struct inotify_event *event = (const void *)at;
+			is_changed |= is_settings(event);
+			at += sizeof *event + event->len;
+		}
+	}
+	if (is_changed) {
+		settings_reload(service);
+	}
 }

@@ -49,6 +49,11 @@ struct settings {
 	size_t prefix_count;
 	struct path_rule path_rules[SETTINGS_MAX_PATH_RULES];
 	size_t path_rule_count;
+	struct zt_physical physical[ZT_MAX_PHYSICAL]; /* MTU and trusted paths */
+	size_t physical_count;
+	struct zt_hint hints[ZT_MAX_HINTS]; /* virtual.*.try */
+	size_t hint_count;
+	bool is_low_bandwidth;
 	int log_level;                      /* settings.netcon.logLevel: enum log_level */
 	mode_t socket_mode;                 /* of nc/<nwid>/sock; default 0660 (decision S4) */
 	uid_t allow_uids[SETTINGS_MAX_IDS]; /* settings.netcon.allow */
@@ -81,10 +86,11 @@ struct service {
 	bool is_identity_lost; /* an upstream says that our address is taken: stop */
 	int signal_fd;
 	struct watch signal_watch;
-	int lock_fd;          /* holds HOME/zerotier-one.lock */
-	int fd_reserve;       /* descriptors kept back (decision S6) */
-	unsigned fd_capacity; /* what the virtual sockets may use */
-	unsigned fd_used;     /* what they use now */
+	struct watch home_watch; /* inotify on the home directory */
+	int lock_fd;             /* holds HOME/zerotier-one.lock */
+	int fd_reserve;          /* descriptors kept back (decision S6) */
+	unsigned fd_capacity;    /* what the virtual sockets may use */
+	unsigned fd_used;        /* what they use now */
 	int exit_code;
 };
 

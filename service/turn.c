@@ -57,6 +57,9 @@ void turn_dispatch(struct service *service, struct watch *w, uint32_t events)
 	case WATCH_NETLINK:
 		udp_on_netlink(w);
 		break;
+	case WATCH_HOME:
+		reload_on_home(service, w);
+		break;
 	}
 }
 

@@ -256,18 +256,6 @@ static int sockets_update(struct udp *udp)
 	return result;
 }
 
-void udp_rescan(struct udp *udp)
-{
-	udp->rescan_ms =
-	    udp->netlink.fd >= 0 ? INT64_MAX : loop_now(udp->service->loop).mono_ms + RESCAN_MS;
-	(void)sockets_update(udp);
-	struct zt_endpoint bound[UDP_MAX_SOCKETS];
-	if (udp->service->node) {
-		zt_local_endpoints_set(udp->service->node, bound,
-				       udp_endpoints(udp, bound, UDP_MAX_SOCKETS));
-	}
-}
-
 /* ---- ports ---------------------------------------------------------------------------------- */
 
 static bool port_is_free(uint16_t port)
@@ -310,6 +298,32 @@ static uint16_t port_random(void)
 	return 0;
 }
 
+/* What the settings say of the second port now. One that was chosen at random is kept. */
+static void secondary_choose(struct udp *udp)
+{
+	const struct settings *settings = &udp->service->settings;
+	if (!settings->allow_secondary_port) {
+		udp->secondary_port = 0;
+	} else if (settings->secondary_port != 0) {
+		udp->secondary_port = settings->secondary_port;
+	} else if (udp->secondary_port == 0) {
+		udp->secondary_port = port_random();
+	}
+}
+
+void udp_rescan(struct udp *udp)
+{
+	secondary_choose(udp);
+	udp->rescan_ms =
+	    udp->netlink.fd >= 0 ? INT64_MAX : loop_now(udp->service->loop).mono_ms + RESCAN_MS;
+	(void)sockets_update(udp);
+	struct zt_endpoint bound[UDP_MAX_SOCKETS];
+	if (udp->service->node) {
+		zt_local_endpoints_set(udp->service->node, bound,
+				       udp_endpoints(udp, bound, UDP_MAX_SOCKETS));
+	}
+}
+
 static void ports_choose(struct udp *udp)
 {
 	struct settings *settings = &udp->service->settings;
@@ -317,10 +331,7 @@ static void ports_choose(struct udp *udp)
 	if (settings->primary_port_is_random) {
 		settings->primary_port = port_random();
 	}
-	if (settings->allow_secondary_port) {
-		udp->secondary_port =
-		    settings->secondary_port != 0 ? settings->secondary_port : port_random();
-	}
+	secondary_choose(udp);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

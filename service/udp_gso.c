@@ -257,7 +257,8 @@ static void run_add(struct sending *s, struct udp_socket *socket, const struct u
 	}
 }
 
-/* A destination without a (living) socket goes out of every socket of its family (vl1 10.7). */
+/* A destination without a (living) socket goes out of every socket of its family; in low-bandwidth
+ * mode not out of those of the second port (vl1 10.7). */
 static void run_send(struct sending *s, const struct udp_run *run)
 {
 	const struct zt_tx *tx = &s->tx[run->first];
@@ -266,10 +267,12 @@ static void run_send(struct sending *s, const struct udp_run *run)
 		run_add(s, socket, run);
 		return;
 	}
-	bool is_sent = false;
+	bool is_sent = false, is_low = s->udp->service->settings.is_low_bandwidth;
 	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
-		if (s->udp->sockets[i].local.family == tx->to.family && tx->to.family != 0) {
-			run_add(s, &s->udp->sockets[i], run);
+		struct udp_socket *each = &s->udp->sockets[i];
+		if (each->local.family == tx->to.family && tx->to.family != 0 &&
+		    !(is_low && each->is_secondary)) {
+			run_add(s, each, run);
 			is_sent = true;
 		}
 	}

@@ -91,6 +91,54 @@ static void test_reference_file(void **state)
 			 0);
 }
 
+static void test_physical_network(void **state)
+{
+	(void)state;
+	struct settings s;
+	assert_int_equal(
+	    parse("{\"physical\":{\"10.1.0.0/16\":{\"trustedPathId\":42,\"mtu\":9000},"
+		  "\"10.0.0.0/8\":{\"mtu\":-1},\"fd00::/8\":{\"blacklist\":true}},"
+		  "\"virtual\":{\"0123456789\":{\"try\":[\"192.0.2.1/9993\",\"2001:db8::1/1\"],"
+		  "\"blacklist\":[\"10.9.0.0/16\"]}},\"settings\":{\"lowBandwidthMode\":true}}",
+		  &s),
+	    0);
+	assert_int_equal(s.physical_count, 3);
+	assert_true(s.physical[0].trusted_path_id == 42);
+	assert_int_equal(s.physical[0].mtu, 9000);
+	assert_int_equal(s.physical[0].net.port, 16);
+	assert_int_equal(s.physical[1].mtu, 0);
+	assert_true(s.physical[1].trusted_path_id == 0);
+	assert_int_equal(s.path_rule_count, 2);
+	assert_int_equal(s.hint_count, 2);
+	assert_true(s.hints[1].peer == 0x0123456789U);
+	assert_int_equal(s.hints[0].at.port, 9993);
+	assert_int_equal(s.hints[1].at.family, 6);
+	assert_true(s.is_low_bandwidth);
+}
+
+static void test_trustedpaths_file(void **state)
+{
+	(void)state;
+	struct settings s;
+	settings_defaults(&s);
+	localconf_trusted_parse("/h/trustedpaths",
+				"# comment\n2a=10.1.0.0/16\r\n\n0=10.2.0.0/16\nzz=10.3.0.0/16\n"
+				"7=10.4.0.0\n7=nowhere/8\n8=10.5.0.0/33\nff=fd00::/8",
+				&s);
+	assert_int_equal(s.physical_count, 2);
+	assert_true(s.physical[0].trusted_path_id == 0x2a);
+	assert_int_equal(s.physical[0].net.port, 16);
+	assert_true(s.physical[1].trusted_path_id == 0xff);
+	assert_int_equal(s.physical[1].net.family, 6);
+	char many[2000] = "";
+	size_t length = 0;
+	for (int i = 0; i < 100; i++) {
+		length += (size_t)snprintf(many + length, sizeof many - length, "1=10.0.0.0/8\n");
+	}
+	localconf_trusted_parse("/h/trustedpaths", many, &s);
+	assert_int_equal(s.physical_count, ZT_MAX_PHYSICAL);
+}
+
 static void refused(const char *text, unsigned line, const char *reason)
 {
 	struct settings s, before;
@@ -133,6 +181,13 @@ static void test_refusals_name_file_line_reason_cure(void **state)
 	refused("{\"settings\":{\"netcon\":{\"logLevel\":\"loud\"}}}", 1, "debug");
 	refused("{\"physical\":{\"x\":{\"blacklist\":true}}}", 1, "not a network");
 	refused("{\"virtual\":{\"xyz\":{}}}", 1, "ten hex digits");
+	refused("{\"physical\":{\"10.0.0.0/8\":{\"trustedPathId\":\"7\"}}}", 1, "a number");
+	refused("{\"physical\":{\"10.0.0.0/8\":{\"trustedPathId\":-7}}}", 1, "a number");
+	refused("{\"physical\":{\"10.0.0.0/8\":{\"mtu\":\"big\"}}}", 1, "a number");
+	refused("{\"physical\":{\"10.0.0.0/8\":7}}", 1, "an object");
+	refused("{\"virtual\":{\"0123456789\":{\"try\":[\"192.0.2.1\"]}}}", 1, "192.0.2.1/9993");
+	refused("{\"virtual\":{\"0123456789\":{\"try\":\"192.0.2.1/1\"}}}", 1, "lists");
+	refused("{\"settings\":{\"lowBandwidthMode\":1}}", 1, "true or false");
 }
 
 static void test_file(void **state)
@@ -170,6 +225,8 @@ int main(void)
 		cmocka_unit_test(test_reference_file),
 		cmocka_unit_test(test_refusals_name_file_line_reason_cure),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_physical_network),
+		cmocka_unit_test(test_trustedpaths_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
