@@ -77,6 +77,7 @@ setup() {
 # served_pids: every process that `serve` started, and their children.
 served_pids() {
   local pid
+  # shellcheck disable=SC2013  # one number per file
   for pid in $(cat "$WORK"/*.childpid); do
     echo "$pid"
     cat "/proc/$pid/task/$pid/children" 2>/dev/null || true
