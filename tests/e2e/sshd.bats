@@ -43,7 +43,7 @@ Host a
   ConnectTimeout 20
 CONF
   # Where privilege separation chroots to; a package's start script makes it.
-  if [ "$(id -u)" = 0 ]; then mkdir -p -m 755 /run/sshd; fi
+  if [ "$(id -u)" = 0 ]; then install -d -m 755 /run/sshd; fi
   serve a sshd "$SSHD" -D -e -f "$WORK/ssh/sshd_config"
   wait_for 15 grep -q "listening on 0.0.0.0 port 2222" "$WORK/sshd.log"
 }
