@@ -71,21 +71,23 @@ static bool address_allowed(const struct service *service, const struct zt_endpo
 }
 
 /* The first token that is present decides, right or wrong (transcript 17). */
-static bool token_allowed(const struct service *service, const struct api_request *request)
+static const char *token_given(const struct api_request *request)
 {
-	if (service->token[0] == '\0') {
-		return false;
-	}
 	if (request->header_token) {
-		return api_token_equal(request->header_token, service->token);
+		return request->header_token;
 	}
 	if (request->query_token) {
-		return api_token_equal(request->query_token, service->token);
+		return request->query_token;
 	}
 	if (request->bearer && strncasecmp(request->bearer, "Bearer ", 7) == 0) {
-		return api_token_equal(request->bearer + 7, service->token);
+		return request->bearer + 7;
 	}
-	return false;
+	return NULL;
+}
+
+static bool token_allowed(const char *given, const char *secret)
+{
+	return given && secret[0] != '\0' && api_token_equal(given, secret);
 }
 
 /* ---- routes --------------------------------------------------------------------------------- */
@@ -103,6 +105,8 @@ static const struct route {
 	{ "moon", api_moon, false },
 	{ "controller", api_controller, false },
 	{ "unstable", api_controller, false }, /* /unstable/controller/... is all there is */
+	{ "netcon", api_netcon, false },
+	{ "metrics", api_metrics, false },
 	{ "sso", NULL, true },
 	{ "app", NULL, true },
 };
@@ -147,12 +151,18 @@ static void jsonp_wrap(const char *name, struct api_reply *reply)
 	reply->content_type = "application/javascript";
 }
 
+/* /metrics: either token, from any address that can reach us (vl2 10). */
 bool api_allows(const struct service *service, const struct api_request *request)
 {
 	const struct route *route = route_find(request->path);
+	const char *given = token_given(request);
+	bool is_metrics = route && route->handler == api_metrics;
+	if (is_metrics && token_allowed(given, service->metrics_token)) {
+		return true;
+	}
 	bool is_open = route && route->is_open;
-	return address_allowed(service, &request->from) &&
-	       (is_open || token_allowed(service, request));
+	return (is_metrics || address_allowed(service, &request->from)) &&
+	       (is_open || token_allowed(given, service->token));
 }
 
 void api_handle(struct service *service, const struct api_request *request, struct api_reply *reply)

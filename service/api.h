@@ -52,6 +52,18 @@ struct api_request {
 	const char *query_token;  /* ?auth=, or NULL */
 	const char *bearer;       /* the Authorization header, or NULL */
 	const char *jsonp;        /* ?jsonp=, or NULL */
+	int64_t wait_ms;          /* ?wait=: how long the asker still waits; 0 = answer now */
+};
+
+/* A body that comes in pieces for as long as it likes. Embedded in its owner. */
+struct api_stream {
+	/* Up to `max` bytes; 0 = none now, `wake` is called when there are; -1 = the end. */
+	int64_t (*read)(struct api_stream *stream, char *out, size_t max);
+	/* The asker is gone or has it all: free it. `wake` must not be called any more. */
+	void (*close)(struct api_stream *stream);
+	/* Set by http.c: read() has something to say again. May be called at any time. */
+	void (*wake)(struct api_stream *stream);
+	void *wake_context;
 };
 
 /* Starts as 404 with an empty body. */
@@ -60,6 +72,10 @@ struct api_reply {
 	const char *content_type; /* static; NULL = no Content-Type */
 	char *text;               /* malloc'd; NULL = no body */
 	size_t length;
+	/* No answer yet: the request is to be handled again when a network has changed or wait_ms
+	 * is over; only if wait_ms was not 0. */
+	bool is_held;
+	struct api_stream *stream; /* instead of text; NULL = none */
 };
 
 /* The part as exactly `digits` hex digits of either case. */
@@ -92,6 +108,8 @@ bool api_token_equal(const char *a, const char *b);
 typedef void api_handler(struct service *service, const struct api_request *request,
 			 struct api_reply *reply);
 api_handler api_status, api_health, api_config, api_network, api_peer, api_moon;
+api_handler api_netcon; /* what the reference does not have (docs/api.md) */
+api_handler api_metrics;
 api_handler api_controller; /* /controller... and /unstable/controller... (vl2 9.7) */
 
 #endif

@@ -1,20 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* GET /network, GET POST DELETE /network/<nwid>. */
 #include "service/api.h"
+#include "service/capture.h"
 #include "service/net.h"
 #include "service/service.h"
+#include "service/vhost.h"
 #include "service/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* What only a virtual host has: its programs (docs/api.md). */
+static json_t *netcon_json(const struct net *net)
+{
+	struct vhost_stats stats = { 0 };
+	if (net->vhost) {
+		vhost_stats(net->vhost, &stats);
+	}
+	return json_pack(
+	    "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ready", net->is_ok, "connections",
+	    (json_int_t)stats.connections, "listeners", (json_int_t)stats.listeners, "sockets",
+	    (json_int_t)stats.sockets, "clients", (json_int_t)stats.clients, "malformed",
+	    (json_int_t)stats.malformed, "refused", (json_int_t)stats.refused, "shortcuts",
+	    (json_int_t)stats.shortcuts, "captures", (json_int_t)capture_count(net));
+}
+
+static json_t *whole_json(const struct zt_network_view *view, const struct net *net)
+{
+	json_t *json = view_network(view, net);
+	if (json && json_object_set_new(json, "netcon", netcon_json(net)) != 0) {
+		json_decref(json);
+		json = NULL;
+	}
+	return json;
+}
+
 static json_t *network_json(const struct service *service, const struct net *net)
 {
 	struct zt_network_view *view = malloc(sizeof *view); /* 8 KB */
 	json_t *json = NULL;
 	if (view && zt_network_find(service->node, net->nwid, view)) {
-		json = view_network(view, net);
+		json = whole_json(view, net);
 	}
 	free(view);
 	return json;
@@ -27,16 +54,22 @@ static void network_list(struct service *service, struct api_reply *reply)
 	for (size_t i = 0; view && zt_network_view(service->node, i, view); i++) {
 		const struct net *net = net_find(service, view->nwid);
 		if (net) {
-			(void)json_array_append_new(array, view_network(view, net));
+			(void)json_array_append_new(array, whole_json(view, net));
 		}
 	}
 	free(view);
 	api_reply_json(reply, 200, array);
 }
 
-static void network_get(struct service *service, uint64_t nwid, struct api_reply *reply)
+/* With ?wait=MS: when it is ready, or the time is over, or we left it. */
+static void network_get(struct service *service, uint64_t nwid, int64_t wait_ms,
+			struct api_reply *reply)
 {
 	const struct net *net = net_find(service, nwid);
+	if (net && !net->is_ok && wait_ms > 0) {
+		reply->is_held = true;
+		return;
+	}
 	api_reply_json(reply, net ? 200 : 404, net ? network_json(service, net) : json_object());
 }
 
@@ -81,7 +114,7 @@ void api_network(struct service *service, const struct api_request *request,
 	}
 	switch (request->method) {
 	case API_GET:
-		network_get(service, nwid, reply);
+		network_get(service, nwid, request->wait_ms, reply);
 		break;
 	case API_POST:
 		network_post(service, nwid, request, reply);

@@ -227,24 +227,26 @@ int home_identity(const struct service *service, struct identity *out, char erro
 
 /* ---- token ---------------------------------------------------------------------------------- */
 
-static int token_make(struct service *service, char *error)
+static int token_make(const struct service *service, const char *name, char token[HOME_TOKEN_BYTES],
+		      char *error)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	for (size_t i = 0; i < HOME_TOKEN_DIGITS; i++) {
-		service->token[i] = letters[randombytes_uniform(sizeof letters - 1)];
+		token[i] = letters[randombytes_uniform(sizeof letters - 1)];
 	}
-	service->token[HOME_TOKEN_DIGITS] = '\0';
-	return text_save(service, "authtoken.secret", service->token, 0600, error);
+	token[HOME_TOKEN_DIGITS] = '\0';
+	return text_save(service, name, token, 0600, error);
 }
 
-int home_token(struct service *service, char error[HOME_ERROR_BYTES])
+static int token_load(const struct service *service, const char *name, char token[HOME_TOKEN_BYTES],
+		      char *error)
 {
 	char path[HOME_PATH_BYTES], *text = NULL;
 	size_t length = 0;
-	int failure = file_read(home_path(service, path, "authtoken.secret"), SECRET_MAX_BYTES,
-				&text, &length);
+	int failure =
+	    file_read(home_path(service, path, "%s", name), SECRET_MAX_BYTES, &text, &length);
 	if (failure == -ENOENT) {
-		return token_make(service, error);
+		return token_make(service, name, token, error);
 	}
 	if (failure != 0) {
 		return fail(error, "cannot read %s: %s. Check its owner and mode.", path,
@@ -254,17 +256,28 @@ int home_token(struct service *service, char error[HOME_ERROR_BYTES])
 	start[strcspn(start, " \t\r\n")] = '\0';
 	size_t digits = strlen(start);
 	int result = 0;
-	if (digits == 0 || digits >= sizeof service->token) {
+	if (digits == 0 || digits >= HOME_TOKEN_BYTES) {
 		result = fail(error,
-			      "%s does not hold one word of at most %zu characters. Correct it, or "
+			      "%s does not hold one word of at most %d characters. Correct it, or "
 			      "remove it to have a new one made.",
-			      path, sizeof service->token - 1);
+			      path, HOME_TOKEN_BYTES - 1);
 	} else {
-		memcpy(service->token, start, digits + 1);
+		memcpy(token, start, digits + 1);
 	}
 	sodium_memzero(text, length);
 	free(text);
 	return result;
+}
+
+int home_token(struct service *service, char error[HOME_ERROR_BYTES])
+{
+	_Static_assert(sizeof service->token == HOME_TOKEN_BYTES &&
+			   sizeof service->metrics_token == HOME_TOKEN_BYTES,
+		       "room for a token");
+	int result = token_load(service, "authtoken.secret", service->token, error);
+	return result == 0
+		   ? token_load(service, "metricstoken.secret", service->metrics_token, error)
+		   : result;
 }
 
 /* ---- planet --------------------------------------------------------------------------------- */

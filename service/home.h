@@ -15,7 +15,12 @@
 
 struct service;
 
-enum { HOME_ERROR_BYTES = 1200, HOME_PATH_BYTES = 512, HOME_TOKEN_DIGITS = 24 };
+enum {
+	HOME_ERROR_BYTES = 1200,
+	HOME_PATH_BYTES = 512,
+	HOME_TOKEN_DIGITS = 24,
+	HOME_TOKEN_BYTES = 128
+};
 
 /* Create the directory and its sub-directories if they are missing, check that we may write there,
  * make the path absolute in service->home, take the lock that keeps a second service out. */
@@ -26,7 +31,7 @@ void home_close(struct service *service);
 /* identity.secret: loaded and validated, or generated and saved if there is none. */
 int home_identity(const struct service *service, struct identity *out,
 		  char error[HOME_ERROR_BYTES]);
-/* authtoken.secret into service->token, generated if there is none. */
+/* authtoken.secret and metricstoken.secret into the service, generated if there are none. */
 int home_token(struct service *service, char error[HOME_ERROR_BYTES]);
 /* planet: *bytes malloc'd, NULL if there is no such file (logged once, decision D10). */
 int home_planet(const struct service *service, char **bytes, size_t *length,

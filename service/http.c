@@ -8,6 +8,8 @@
 #include "service/http.h"
 
 #include "service/api.h"
+#include "service/hold.h"
+#include "service/http_body.h"
 #include "service/log.h"
 #include "service/service.h"
 #include "service/udp_socket.h"
@@ -24,6 +26,7 @@ enum {
 	HTTP_CONNECTION_BYTES = 32768,
 	HTTP_IDLE_S = 5, /* as the Keep-Alive header says */
 	HTTP_BACKLOG = 64,
+	WAIT_MAX_MS = 600000, /* who waits longer asks again */
 };
 
 struct http_listener {
@@ -43,6 +46,7 @@ struct incoming {
 	char *body;
 	size_t length, capacity;
 	bool is_refused, is_too_large; /* either way the body is not kept */
+	struct hold hold;              /* ?wait= */
 };
 
 static const char *header_find(struct MHD_Connection *connection, const char *name)
@@ -61,8 +65,24 @@ static enum api_method method_of(const char *method)
 	return strcmp(method, "DELETE") == 0 ? API_DELETE : API_OTHER;
 }
 
+/* What is left of ?wait=MS, which begins when the request is first looked at. */
+static int64_t wait_left(struct MHD_Connection *connection, struct incoming *in, int64_t now_ms)
+{
+	const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "wait");
+	if (!text || in->hold.is_gone) {
+		return 0;
+	}
+	if (in->hold.until_ms == 0) {
+		char *end;
+		long long ms = strtoll(text, &end, 10);
+		ms = *end != '\0' || ms < 0 ? 0 : ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;
+		in->hold.until_ms = now_ms + ms;
+	}
+	return in->hold.until_ms > now_ms ? in->hold.until_ms - now_ms : 0;
+}
+
 static void request_fill(struct http *http, struct MHD_Connection *connection, const char *method,
-			 const struct incoming *in, struct api_request *out)
+			 struct incoming *in, struct api_request *out)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -78,6 +98,7 @@ static void request_fill(struct http *http, struct MHD_Connection *connection, c
 		.bearer = header_find(connection, "Authorization"),
 		.jsonp = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "jsonp"),
 	};
+	out->wait_ms = wait_left(connection, in, out->now.mono_ms);
 	if (info && info->client_addr) {
 		struct sockaddr_storage name = { 0 };
 		bool is_v6 = info->client_addr->sa_family == AF_INET6;
@@ -87,14 +108,27 @@ static void request_fill(struct http *http, struct MHD_Connection *connection, c
 	}
 }
 
-/* Takes the reply's text. */
-static enum MHD_Result reply_send(struct MHD_Connection *connection, struct api_reply *reply)
+static struct MHD_Response *response_new(struct service *service, struct MHD_Connection *connection,
+					 const struct api_reply *reply)
 {
+	if (reply->stream) {
+		return http_body_new(service, connection, reply->stream);
+	}
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 	    reply->length, reply->text,
 	    reply->text ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (!response) {
 		free(reply->text);
+	}
+	return response;
+}
+
+/* Takes the reply's text or stream. */
+static enum MHD_Result reply_send(struct http *http, struct MHD_Connection *connection,
+				  struct api_reply *reply)
+{
+	struct MHD_Response *response = response_new(http->service, connection, reply);
+	if (!response) {
 		return MHD_NO;
 	}
 	if (reply->content_type) {
@@ -167,7 +201,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	if (!in->is_too_large) {
 		api_handle(http->service, &request, &reply);
 	}
-	return reply_send(connection, &reply);
+	if (reply.is_held) {
+		in->hold.is_for_change = true;
+		if (hold_begin(http->service, &in->hold, connection)) {
+			return MHD_YES; /* we are called again when it ends */
+		}
+		api_reply_json(&reply, 503,
+			       json_pack("{s:s}", "error", "too many askers wait already"));
+	}
+	return reply_send(http, connection, &reply);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
@@ -178,6 +220,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	(void)why;
 	struct incoming *in = *state;
 	if (in) {
+		hold_end(&in->hold);
 		free(in->body);
 		free(in);
 	}
@@ -214,7 +257,7 @@ static int listener_open(struct http *http, struct http_listener *listener,
 	if (fd < 0) {
 		return fd;
 	}
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME;
 	listener->daemon = MHD_start_daemon(
 	    flags | (local->family == 6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL, on_request, http,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -269,6 +312,7 @@ void http_close(struct http *http)
 	if (!http) {
 		return;
 	}
+	hold_end_all(http->service);
 	for (size_t i = 0; i < 2; i++) {
 		if (http->listeners[i].daemon) {
 			loop_remove(http->service->loop, &http->listeners[i].watch);
@@ -290,6 +334,7 @@ void http_advance(struct http *http, int64_t now_ms)
 	if (http_deadline(http, now_ms) > now_ms) {
 		return;
 	}
+	http->service->is_http_due = false; /* before: it may become due meanwhile */
 	for (size_t i = 0; i < 2; i++) {
 		if (http->listeners[i].daemon) {
 			(void)MHD_run(http->listeners[i].daemon);
@@ -299,7 +344,7 @@ void http_advance(struct http *http, int64_t now_ms)
 
 int64_t http_deadline(const struct http *http, int64_t now_ms)
 {
-	int64_t deadline = INT64_MAX;
+	int64_t deadline = http->service->is_http_due ? now_ms : INT64_MAX;
 	for (size_t i = 0; i < 2; i++) {
 		MHD_UNSIGNED_LONG_LONG left;
 		struct MHD_Daemon *daemon = http->listeners[i].daemon;

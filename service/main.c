@@ -11,6 +11,7 @@
 #include "service/http.h"
 #include "service/localconf.h"
 #include "service/log.h"
+#include "service/metrics.h"
 #include "service/moons.h"
 #include "service/net.h"
 #include "service/node.h"
@@ -192,12 +193,12 @@ static int home_start(struct service *service, const struct options *options)
 	return 0;
 }
 
-static void sandbox_start(const struct service *service)
+static void sandbox_start(struct service *service)
 {
 	if (!service->settings.use_sandbox) {
 		log_warn("sandbox", "no filter of system calls, as asked by --no-sandbox");
 	} else if (sandbox_is_possible()) {
-		(void)sandbox_enter();
+		service->is_sandboxed = sandbox_enter();
 	}
 }
 
@@ -224,6 +225,7 @@ static int service_start(struct service *service, const struct options *options)
 	if (home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
+	service->started_ms = loop_now(service->loop).mono_ms;
 	reload_core(service);
 	reload_watch(service);
 	moons_load(service);
@@ -253,6 +255,7 @@ static void service_stop(struct service *service)
 	(void)signal(SIGALRM, on_alarm);
 	(void)alarm(DRAIN_S);
 	http_close(service->http);
+	metrics_save(service);
 	net_close_all(service);
 	if (service->worker) {
 		worker_quiesce(service->worker);
@@ -273,6 +276,7 @@ static void service_stop(struct service *service)
 	home_close(service);
 	json_decref(service->local_conf);
 	sodium_memzero(service->token, sizeof service->token);
+	sodium_memzero(service->metrics_token, sizeof service->metrics_token);
 }
 
 static int service_main(const struct options *options)

@@ -14,7 +14,9 @@
 #include "base/bug.h"
 #include "core/addr.h"
 #include "service/api.h"
+#include "service/capture.h"
 #include "service/file.h"
+#include "service/hold.h"
 #include "service/home.h"
 #include "service/log.h"
 #include "service/net_policy.h"
@@ -61,7 +63,11 @@ void net_frames_in(struct service *service, uint64_t nwid, const struct zt_frame
 	if (!net || !net->stack) {
 		return;
 	}
-	int64_t now_ms = loop_now(service->loop).mono_ms;
+	struct zt_now now = loop_now(service->loop);
+	for (size_t i = 0; net->captures && i < count; i++) {
+		capture_frame(net, now.wall_ms, frames[i].bytes, frames[i].length);
+	}
+	int64_t now_ms = now.mono_ms;
 	while (count > 0) {
 		struct stack_frame span[FRAMES_PER_CALL];
 		size_t n = count < FRAMES_PER_CALL ? count : FRAMES_PER_CALL;
@@ -79,6 +85,9 @@ void net_frames_in(struct service *service, uint64_t nwid, const struct zt_frame
 static void on_output(void *context, uint8_t *frame, uint32_t length)
 {
 	struct net *net = context;
+	if (net->captures) { /* before it is sealed in place */
+		capture_frame(net, loop_now(net->service->loop).wall_ms, frame, length);
+	}
 	struct zt_frame out = { .bytes = frame, .length = length, .is_authentic = true };
 	zt_send_frames(net->service->node, loop_now(net->service->loop), net->nwid, &out, 1);
 }
@@ -103,6 +112,9 @@ static void on_conflict(void *context, const struct stack_ip *address, const uin
 	struct net *net = context;
 	char text[ENDPOINT_TEXT_MAX];
 	struct zt_endpoint ip = { .family = address->family };
+	net->conflict.address = *address;
+	memcpy(net->conflict.mac, mac, sizeof net->conflict.mac);
+	net->conflict.at_ms = loop_now(net->service->loop).mono_ms;
 	memcpy(ip.ip, address->bytes, sizeof ip.ip);
 	log_warn("net",
 		 "another member uses our address nwid=%016llx address=%s "
@@ -230,6 +242,7 @@ static int core_join(struct net *net)
 
 static void net_release(struct net *net)
 {
+	capture_end_all(net);
 	if (net->vhost) {
 		vhost_close(net->vhost);
 	}
@@ -315,6 +328,7 @@ int net_leave(struct service *service, uint64_t nwid)
 	(void)worker_remove(service->worker,
 			    home_path(service, path, "networks.d/%016llx.local.conf", id));
 	log_info("net", "left nwid=%016llx", id);
+	hold_stir(service);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct capture;
 struct service;
 struct vhost; /* vhost.h: the virtual sockets of this network (rpcd, vsock, ports, relay) */
 
@@ -29,6 +30,13 @@ struct net {
 	bool is_ok;                                     /* status OK and at least one address */
 	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
 	uint32_t mtu;                                   /* as the stack was made */
+	struct capture *captures;                       /* capture.h; NULL = none under way */
+	uint64_t capture_dropped;                       /* frames that a reader was too slow for */
+	struct { /* the last member that claimed one of our addresses */
+		struct stack_ip address;
+		uint8_t mac[6];
+		int64_t at_ms; /* monotonic; 0 = never */
+	} conflict;
 	bool is_stale;      /* the core reported a change: net_settle_all brings it over */
 	struct net_policy { /* networks.d/<nwid>.local.conf; in a virtual host all default to on */
 		bool managed, global, standard, dns; /* allowManaged, -Global, -Default, -DNS */

@@ -7,6 +7,7 @@
  * The stack speaks IPv4 and refuses a whole list for one IPv6 entry in it. It gets the IPv4 part;
  * the API shows all that the controller assigned.
  */
+#include "service/hold.h"
 #include "service/log.h"
 #include "service/net.h"
 #include "service/net_policy.h"
@@ -160,6 +161,7 @@ void net_update(struct net *net)
 		log_info("net", "%s nwid=%016llx", net->is_ok ? "ready" : "not ready", id_of(net));
 	}
 	vhost_update(net->vhost);
+	hold_stir(net->service);
 }
 
 void net_mark(struct service *service, uint64_t nwid)

@@ -13,6 +13,7 @@
 
 struct net;
 struct udp;
+struct hold;
 struct http;
 struct worker;
 struct sandbox;
@@ -71,11 +72,15 @@ struct service {
 	    base;           /* defaults and command line: what a reload of local.conf starts from */
 	json_t *local_conf; /* as read; never NULL once started */
 	char token[128];    /* authtoken.secret */
+	char metrics_token[128]; /* metricstoken.secret: opens /metrics only */
 	uint8_t boot_id[16];
 	struct loop *loop;
 	struct worker *worker;
 	struct udp *udp;
 	struct http *http;
+	struct hold *holds; /* askers that wait (hold.h) */
+	unsigned hold_count;
+	bool is_http_due; /* an asker goes on: libmicrohttpd is to be run without an event */
 	struct zt_node *node;
 	struct zt_arena arena;
 	struct controller *controller;
@@ -83,6 +88,8 @@ struct service {
 	struct net *networks;
 	uint64_t address;      /* our node address */
 	bool loopback_ok;      /* decision S20 */
+	bool is_sandboxed;     /* the filter of system calls is in force */
+	int64_t started_ms;    /* monotonic */
 	bool is_identity_lost; /* an upstream says that our address is taken: stop */
 	int signal_fd;
 	struct watch signal_watch;

@@ -3,6 +3,7 @@
  * and at the very end what the turn produced leaves in one go (design D4, D5).
  */
 #include "service/ctl.h"
+#include "service/hold.h"
 #include "service/http.h"
 #include "service/log.h"
 #include "service/loop.h"
@@ -60,6 +61,9 @@ void turn_dispatch(struct service *service, struct watch *w, uint32_t events)
 	case WATCH_HOME:
 		reload_on_home(service, w);
 		break;
+	case WATCH_HOLD:
+		hold_on_ready(w);
+		break;
 	}
 }
 
@@ -71,6 +75,7 @@ void turn_finish(struct service *service, struct zt_now now)
 	ctl_advance(service, now);
 	net_settle_all(service);
 	net_advance_all(service, now.mono_ms);
+	hold_advance(service, now.mono_ms);
 	http_advance(service->http, now.mono_ms);
 	udp_advance(service->udp, now.mono_ms);
 	udp_flush(service->udp);
@@ -96,5 +101,6 @@ int64_t turn_deadline(struct service *service)
 	deadline = earlier(deadline, ctl_deadline(service));
 	deadline = earlier(deadline, net_deadline(service));
 	deadline = earlier(deadline, http_deadline(service->http, now_ms));
+	deadline = earlier(deadline, hold_deadline(service));
 	return earlier(deadline, udp_deadline(service->udp));
 }

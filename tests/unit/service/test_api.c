@@ -31,6 +31,8 @@ HANDLER(api_config)
 HANDLER(api_network)
 HANDLER(api_peer)
 HANDLER(api_controller)
+HANDLER(api_netcon)
+HANDLER(api_metrics)
 
 struct question {
 	const char *path;
