@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void unreachable(const struct cli *cli, const struct cli_reply *reply)
 {
@@ -27,9 +28,24 @@ static void refused(const struct cli *cli, const char *name, const char *path,
 			 "its home (this home: %s, another: -D<path>, a token: -T<token>), and "
 			 "from another host an address in allowManagementFrom",
 			 cli->home);
+	} else if (reply->status == 404 && strncmp(path, "/network/", 9) == 0) {
+		complain(cli, "this network is not joined; join it first: %s join <network id>",
+			 cli->program);
+	} else if (reply->status == 404 && strncmp(path, "/controller/", 12) == 0) {
+		complain(cli, "this controller has no such record");
 	} else if (reply->status == 404) {
 		complain(cli, "the service that answers does not serve %s", path);
 	}
+}
+
+void ask_failed(const struct cli *cli, const char *name, const char *path, struct cli_reply *reply)
+{
+	if (reply->status == 0) {
+		unreachable(cli, reply);
+	} else {
+		refused(cli, name, path, reply);
+	}
+	free(reply->body);
 }
 
 bool ask(const struct cli *cli, const char *name, const char *method, const char *path,
@@ -44,12 +60,7 @@ bool ask(const struct cli *cli, const char *name, const char *method, const char
 	if (reply->status == 200) {
 		return true;
 	}
-	if (reply->status == 0) {
-		unreachable(cli, reply);
-	} else {
-		refused(cli, name, path, reply);
-	}
-	free(reply->body);
+	ask_failed(cli, name, path, reply);
 	return false;
 }
 

@@ -28,6 +28,12 @@ struct cli_reply {
 	char error[256]; /* why it could not be reached */
 };
 
+/* Where the pieces of a long reply go. */
+struct cli_sink {
+	bool (*each)(struct cli_sink *sink, const char *bytes, size_t length); /* false = enough */
+	bool is_full;                                                          /* `each` said so */
+};
+
 struct cli {
 	const char *program;
 	const char *home;
@@ -40,6 +46,10 @@ struct cli {
 	/* http_request, or a test's own. False = out of memory. */
 	bool (*request)(const struct cli *cli, const char *method, const char *path,
 			const char *body, struct cli_reply *reply);
+	/* http_stream, or a test's own: a GET whose body is handed on in pieces until it ends or
+	 * `each` says false. */
+	bool (*stream)(const struct cli *cli, const char *path, struct cli_sink *sink,
+		       struct cli_reply *reply);
 };
 
 /* The whole program: argv as main gets it. Returns the exit code. */
@@ -56,6 +66,9 @@ int home_settle(struct cli *cli);
 
 bool http_request(const struct cli *cli, const char *method, const char *path, const char *body,
 		  struct cli_reply *reply);
+/* Without a limit of time. A reply that is no 200 is kept in reply->body instead. */
+bool http_stream(const struct cli *cli, const char *path, struct cli_sink *sink,
+		 struct cli_reply *reply);
 
 /* ---- ask.c -------------------------------------------------------------------------------------
  */
@@ -67,6 +80,8 @@ bool ask(const struct cli *cli, const char *name, const char *method, const char
 	 const char *body, struct cli_reply *reply);
 /* The same and the body as JSON (new reference); NULL after the error was printed. */
 json_t *ask_json(const struct cli *cli, const char *name, const char *path);
+/* Say why a reply is no 200; frees its body. */
+void ask_failed(const struct cli *cli, const char *name, const char *path, struct cli_reply *reply);
 /* An error of ours: one sentence with a next step on standard error, with the program's name. */
 void complain(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -87,6 +102,7 @@ bool fmt_property(FILE *out, const json_t *network, const char *name);
 /* argc counts the arguments after the command's own name argv[0]. Returns the exit code. */
 typedef int cli_command(const struct cli *cli, int argc, char **argv);
 cli_command cmd_info, cmd_listpeers, cmd_peers, cmd_listnetworks, cmd_listmoons;
+cli_command cmd_controller, cmd_health, cmd_wait, cmd_diagnose, cmd_whois, cmd_capture;
 cli_command cmd_orbit, cmd_deorbit;
 cli_command cmd_join, cmd_leave, cmd_get, cmd_set, cmd_dump, cmd_path;
 

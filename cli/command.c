@@ -13,21 +13,29 @@ static const char DEFAULT_HOST[] = "127.0.0.1";
 static const struct command {
 	const char *name, *arguments, *help;
 	cli_command *run;
+	bool has_options; /* what begins with - after its name is its own business, but for -j */
 } commands[] = {
-	{ "info", "", "Display status info", cmd_info },
-	{ "status", NULL, NULL, cmd_info },
-	{ "listpeers", "", "List all peers", cmd_listpeers },
-	{ "peers", "", "List all peers (prettier)", cmd_peers },
-	{ "listnetworks", "", "List all networks", cmd_listnetworks },
-	{ "join", "<network ID>", "Join a network", cmd_join },
-	{ "leave", "<network ID>", "Leave a network", cmd_leave },
-	{ "set", "<network ID> <setting>", "Set a network setting", cmd_set },
-	{ "get", "<network ID> <setting>", "Get a network setting", cmd_get },
-	{ "listmoons", "", "List moons (federated root sets)", cmd_listmoons },
-	{ "orbit", "<world ID> <seed>", "Join a moon via any member root", cmd_orbit },
-	{ "deorbit", "<world ID>", "Leave a moon", cmd_deorbit },
-	{ "dump", "", "Debug settings dump for support", cmd_dump },
-	{ "/<path>", "", "GET a path of the service's API", cmd_path },
+	{ "info", "", "Display status info", cmd_info, false },
+	{ "status", NULL, NULL, cmd_info, false },
+	{ "listpeers", "", "List all peers", cmd_listpeers, false },
+	{ "peers", "", "List all peers (prettier)", cmd_peers, false },
+	{ "listnetworks", "", "List all networks", cmd_listnetworks, false },
+	{ "join", "<network ID>", "Join a network", cmd_join, false },
+	{ "leave", "<network ID>", "Leave a network", cmd_leave, false },
+	{ "set", "<network ID> <setting>", "Set a network setting", cmd_set, false },
+	{ "get", "<network ID> <setting>", "Get a network setting", cmd_get, false },
+	{ "listmoons", "", "List moons (federated root sets)", cmd_listmoons, false },
+	{ "orbit", "<world ID> <seed>", "Join a moon via any member root", cmd_orbit, false },
+	{ "deorbit", "<world ID>", "Leave a moon", cmd_deorbit, false },
+	{ "dump", "", "Debug settings dump for support", cmd_dump, false },
+	{ "health", "", "Is every joined network usable?", cmd_health, false },
+	{ "wait", "<network ID> [--timeout S]", "Wait until it is usable", cmd_wait, true },
+	{ "diagnose", "", "Say what is wrong and what helps", cmd_diagnose, false },
+	{ "whois", "<address|IP>", "Who is that?", cmd_whois, false },
+	{ "capture", "<network ID> -w <file>", "Capture packets (-c count)", cmd_capture, true },
+	{ "controller", "<verb> [...]", "Networks of our own (no verb: list)", cmd_controller,
+	  true },
+	{ "/<path>", "", "GET a path of the service's API", cmd_path, false },
 };
 
 void help_print(FILE *out)
@@ -176,6 +184,19 @@ static const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* Does the switch belong to the command before it? Those of the program keep their meaning. */
+static bool is_of_command(const char *name, const char *text)
+{
+	const struct command *command = command_find(name);
+	if (!command || !command->has_options) {
+		return false;
+	}
+	if (text[1] == '-') {
+		return strcmp(text, "--help") != 0 && strcmp(text, "--version") != 0;
+	}
+	return text[1] == '\0' || strchr("wc", text[1]) != NULL;
+}
+
 void complain(const struct cli *cli, const char *format, ...)
 {
 	va_list args;
@@ -203,7 +224,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		cli->home = DEFAULT_HOME;
 	}
 	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-') {
+		if (argv[i][0] == '-' && !is_of_command(count > 0 ? arguments[0] : "", argv[i])) {
 			int code = switch_read(cli, argv[i]);
 			if (code != GO_ON) {
 				return code;

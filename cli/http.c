@@ -56,25 +56,33 @@ static void perform(CURL *curl, struct cli_reply *reply)
 		       detail[0] ? detail : curl_easy_strerror(code));
 }
 
-bool http_request(const struct cli *cli, const char *method, const char *path, const char *body,
-		  struct cli_reply *reply)
+/* A handle for that path, or NULL. */
+static CURL *handle_new(const struct cli *cli, const char *path, struct curl_slist *headers)
 {
 	char url[2048];
 	bool is_v6 = strchr(cli->host, ':') != NULL;
-	*reply = (struct cli_reply){ .body = calloc(1, 1) };
 	int length = snprintf(url, sizeof(url), "http://%s%s%s:%ld%s", is_v6 ? "[" : "", cli->host,
 			      is_v6 ? "]" : "", cli->port, path);
-	CURL *curl = curl_easy_init();
-	struct curl_slist *headers = headers_of(cli);
-	bool is_ready =
-	    reply->body && curl && headers && length > 0 && (size_t)length < sizeof(url);
-	if (is_ready) {
+	bool is_ready = headers && length > 0 && (size_t)length < sizeof(url);
+	CURL *curl = is_ready ? curl_easy_init() : NULL;
+	if (curl) {
 		(void)curl_easy_setopt(curl, CURLOPT_URL, url);
-		(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 		(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 		(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
-		(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
 		(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	}
+	return curl;
+}
+
+bool http_request(const struct cli *cli, const char *method, const char *path, const char *body,
+		  struct cli_reply *reply)
+{
+	*reply = (struct cli_reply){ .body = calloc(1, 1) };
+	struct curl_slist *headers = headers_of(cli);
+	CURL *curl = reply->body ? handle_new(cli, path, headers) : NULL;
+	if (curl) {
+		(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+		(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
 		(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 		(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
 		if (body) {
@@ -84,5 +92,46 @@ bool http_request(const struct cli *cli, const char *method, const char *path, c
 	}
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
-	return is_ready;
+	return curl != NULL;
+}
+
+/* ---- streams -----------------------------------------------------------------------------------
+ */
+
+struct streaming {
+	CURL *curl;
+	struct cli_sink *sink;
+	struct cli_reply *reply;
+};
+
+static size_t on_piece(char *bytes, size_t size, size_t count, void *context)
+{
+	struct streaming *s = context;
+	long status = 0;
+	(void)curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200) {
+		return on_body(bytes, size, count, s->reply);
+	}
+	s->sink->is_full = !s->sink->each(s->sink, bytes, size * count);
+	return s->sink->is_full ? 0 : size * count;
+}
+
+bool http_stream(const struct cli *cli, const char *path, struct cli_sink *sink,
+		 struct cli_reply *reply)
+{
+	*reply = (struct cli_reply){ .body = calloc(1, 1) };
+	struct curl_slist *headers = headers_of(cli);
+	CURL *curl = reply->body ? handle_new(cli, path, headers) : NULL;
+	struct streaming streaming = { .curl = curl, .sink = sink, .reply = reply };
+	if (curl) {
+		(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_piece);
+		(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &streaming);
+		perform(curl, reply);
+		if (sink->is_full) {
+			reply->status = 200; /* we hung up ourselves */
+		}
+	}
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	return curl != NULL;
 }

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
 	struct cli cli = { .out = stdout,
 			   .err = stderr,
 			   .now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-			   .request = http_request };
+			   .request = http_request,
+			   .stream = http_stream };
 	int code = cli_run(&cli, argc, argv);
 	if (fflush(stdout) != 0 && code == CLI_DONE) {
 		perror("zerotier-cli: cannot write the result");
