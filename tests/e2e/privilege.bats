@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck disable=SC2154,SC2164  # IP_x, NWID: exported by universe_up; bats stops at a failing cd
+# What programs do with privileges (chroot, setuid, exec: decision S4), and what strangers cannot do with
+# names (decision S2). Needs root: a user can neither chroot nor make a network namespace of the same owner.
+
+setup_file() {
+  if [ "$(id -u)" != 0 ]; then skip "needs root"; fi
+  load lib.bash
+  universe_up a
+}
+teardown_file() {
+  load lib.bash
+  if [ -n "${WORK:-}" ]; then universe_down; fi
+}
+setup() {
+  load lib.bash
+  PERL='use Socket; socket(S, PF_INET, SOCK_STREAM, 0) or die "socket: $!\n"; print "exec\n"'
+}
+
+@test "sockets go on after chroot() and setuid(), and a further exec" {
+  mkdir -p "$WORK/empty"
+  run on a python3 - "$WORK/empty" "$PERL" <<'PY'
+import encodings.idna, os, socket, sys
+before = socket.create_server(("127.0.0.1", 0))
+pid = os.fork()
+if pid == 0:
+    os.chroot(sys.argv[1])
+    os.chdir("/")
+    os.setgid(65534)
+    os.setuid(65534)
+    inside = socket.create_connection(before.getsockname())
+    print("chroot", inside.getpeername() == before.getsockname(), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+before.accept()
+os.setgid(65534)
+os.setuid(65534)
+socket.create_connection(before.getsockname())
+print("setuid", flush=True)
+# execv() takes libc's environment, in which the library announced the connection that it keeps. perl: a
+# private python may be out of reach of that user.
+os.execv("/bin/sh", ["sh", "-c", "env | grep -c ^ZT_NC_CTL=; exec perl -e '%s'" % sys.argv[2]])
+PY
+  [ "$status" -eq 0 ]
+  [ "$output" = "chroot True
+setuid
+1
+exec" ]
+}
+
+@test "another user's program is refused, also with somebody else's ZT_NC_CTL" {
+  run on a python3 - "$PERL" <<'PY'
+import os, socket, sys
+os.setgroups([])
+pid = os.fork()
+if pid == 0:
+    # A clean environment: nothing is handed over. Descriptor 900 and a cookie that is not its own.
+    env = {k: v for k, v in os.environ.items()} | {"ZT_NC_CTL": "900:4711"}
+    os.closerange(3, 1024)
+    os.dup2(os.open("/dev/null", os.O_RDWR), 900)
+    os.set_inheritable(900, True)
+    os.setgid(65534)
+    os.setuid(65534)
+    os.execve("/usr/bin/perl", ["perl", "-e", sys.argv[1]], env)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+  [[ "$output" == "socket: Permission denied"*13 ]]
+}
+
+@test "a name forged in another network namespace proves nothing" {
+  run unshare -n python3 - "$UNIVERSE/a/nc_$NWID" <<'PY'
+import array, errno, os, socket, struct, sys
+MAGIC, HELLO, SOCKET, LISTEN, NAME, HAVE_FD, HAVE_REPLY = 0x434e545a, 1, 2, 4, 8, 4, 8
+def call(ctl, op, body, a):
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mine.settimeout(10)
+    fds = [theirs.fileno()] if a is None else [a.fileno(), theirs.fileno()]
+    flags = HAVE_REPLY | (HAVE_FD if a is not None else 0)
+    ctl.sendmsg([struct.pack("IHHIi", 16 + len(body), op, flags, 1, 0) + body],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+    theirs.close()
+    reply, cmsgs, _, _ = mine.recvmsg(500, 100)
+    got = [socket.socket(fileno=array.array("i", c[2][:4])[0]) for c in cmsgs]
+    return struct.unpack_from("i", reply, 12)[0], got
+ctl = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+ctl.connect(sys.argv[1])
+ctl.send(struct.pack("IHHIi", 40, HELLO, 0, 0, 0) + struct.pack("IHHIIQ", MAGIC, 1, 1, os.getpid(), 0, 0))
+assert struct.unpack_from("i", ctl.recv(500), 12)[0] == 0
+# Our own socket is ours, in this namespace too.
+error, fds = call(ctl, SOCKET, struct.pack("iiiIQ", 2, 1, 6, 0, 0), None)
+assert error == 0
+print("own", call(ctl, NAME, struct.pack("II", 0, 0), fds[0])[0])
+# Names are no secret (/proc/net/unix); here, unlike in the service's namespace, nobody has this one.
+forged = fds[0].getsockname()
+for op, body in ((NAME, struct.pack("II", 0, 0)), (LISTEN, struct.pack("iI", 5, 0))):
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    a.bind(forged)
+    print("forged", errno.errorcode[call(ctl, op, body, a)[0]])
+    a.close()
+PY
+  [ "$status" -eq 0 ]
+  [ "$output" = "own 0
+forged EBADF
+forged EBADF" ]
+}
