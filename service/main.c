@@ -225,7 +225,6 @@ static int service_start(struct service *service, const struct options *options)
 	if (home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
-	service->started_ms = loop_now(service->loop).mono_ms;
 	reload_core(service);
 	reload_watch(service);
 	moons_load(service);

@@ -89,7 +89,6 @@ struct service {
 	uint64_t address;      /* our node address */
 	bool loopback_ok;      /* decision S20 */
 	bool is_sandboxed;     /* the filter of system calls is in force */
-	int64_t started_ms;    /* monotonic */
 	bool is_identity_lost; /* an upstream says that our address is taken: stop */
 	int signal_fd;
 	struct watch signal_watch;

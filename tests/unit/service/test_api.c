@@ -74,6 +74,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&service, 0, sizeof service);
 	(void)strcpy(service.token, "secret");
+	(void)strcpy(service.metrics_token, "numbers");
 	return 0;
 }
 
@@ -107,6 +108,25 @@ static void test_token_places(void **state)
 	assert_refused((struct question){ .path = "/status", .header = "" });
 	assert_refused((struct question){ .path = "/status", .header = "secre" });
 	assert_refused((struct question){ .path = "/status", .header = "secrett" });
+}
+
+/* It opens /metrics, from anywhere, and nothing else (vl2 10). */
+static void test_metrics_token(void **state)
+{
+	(void)state;
+	assert_int_equal(ask((struct question){ .path = "/metrics", .header = "numbers" }), 200);
+	assert_string_equal(answered, "api_metrics");
+	assert_int_equal(ask((struct question){
+			     .path = "/metrics", .bearer = "Bearer numbers", .from = stranger }),
+			 200);
+	assert_int_equal(
+	    ask((struct question){ .path = "/metrics", .query = "secret", .from = stranger }), 200);
+	assert_refused((struct question){ .path = "/metrics" });
+	assert_refused((struct question){ .path = "/metrics", .header = "number" });
+	assert_refused((struct question){ .path = "/status", .header = "numbers" });
+	assert_refused((struct question){ .path = "/netcon/diagnose", .header = "numbers" });
+	service.metrics_token[0] = '\0';
+	assert_refused((struct question){ .path = "/metrics", .header = "" });
 }
 
 /* The first token that is present decides, right or wrong (transcript 17). */
@@ -278,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_token_places, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_metrics_token, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_token_decides, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_token_no_entry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),

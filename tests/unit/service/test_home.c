@@ -186,6 +186,9 @@ static void test_token(void **state)
 	assert_int_equal(strspn(service.token, "abcdefghijklmnopqrstuvwxyz0123456789"), 24);
 	assert_int_equal(mode_of("authtoken.secret"), 0600);
 	assert_holds("authtoken.secret", service.token, 24);
+	assert_int_equal(mode_of("metricstoken.secret"), 0600);
+	assert_holds("metricstoken.secret", service.metrics_token, 24);
+	assert_string_not_equal(service.token, service.metrics_token);
 	put("authtoken.secret", " \n mytoken\r\n", 12);
 	assert_int_equal(home_token(&service, error), 0);
 	assert_string_equal(service.token, "mytoken");
