@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck disable=SC2154  # IP_x: exported by universe_up
 # A universe whose physical network has IPv6 only: three hosts on one bridge, each a network namespace
 # of its own. Skipped where namespaces cannot be made.
 
@@ -33,9 +34,11 @@ host() { # NAME NUMBER: a host on the bridge
 }
 
 setup_file() {
-  [ "$(id -u)" -eq 0 ] || skip "needs root, for network namespaces"
-  ip netns add "$NS-wire" 2>/dev/null || skip "cannot make network namespaces here"
   export NS
+  if [ "$(id -u)" -ne 0 ] || ! ip netns add "$NS-wire" 2>/dev/null; then
+    export NO_NAMESPACES=1
+    return 0
+  fi
   ip -n "$NS-wire" link add bridge type bridge
   ip -n "$NS-wire" link set bridge up
   host root 1
@@ -44,7 +47,12 @@ setup_file() {
   universe_up a b
 }
 
+setup() {
+  [ -z "${NO_NAMESPACES:-}" ] || skip "needs root and network namespaces"
+}
+
 teardown_file() {
+  [ -z "${NO_NAMESPACES:-}" ] || return 0
   [ -z "${UNIVERSE:-}" ] || universe_down
   local name
   for name in wire root a b; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck disable=SC2154  # IP_x: exported by universe_up
 # local.conf takes effect when it is written, without a signal and without a restart.
 
 load lib
