@@ -84,7 +84,7 @@ controller_restart() { # CONTROLLER
 
 host_moves() { # NAME NEW-ADDRESS
   ip -n "$NS-$1" addr flush dev eth0 scope global
-  ip -n "$NS-$1" addr add "$2/24" dev eth0
+  ip -n "$NS-$1" addr add "$2/16" dev eth0
 }
 
 peer_path_is() { # NAME TO ADDRESS
@@ -121,10 +121,10 @@ roams() { # MOVER OTHER NEW-ADDRESS, both ways in one connection each
 @test "the host of our member gets another address: connections live on" {
   universe_of ours ours ours theirs
   network_up
-  roams a b 10.98.0.13
+  roams a b 10.98.3.2
 }
 @test "the host of their member gets another address: connections live on" {
   universe_of ours ours ours theirs
   network_up
-  roams b a 10.98.0.14
+  roams b a 10.98.4.2
 }

@@ -25,12 +25,14 @@ interop_need() {
 
 # --- hosts -----------------------------------------------------------------------------------------
 
-# A namespace per node, 10.98.0.1 to .4; their names begin with $NS, which holds our process id.
+# A namespace per node; their names begin with $NS, which holds our process id. Every host is in a /24
+# of its own (10.98.1.1, 10.98.2.1, ...): a root hears one stranger per /24 and 2 s (vl1 15.1), and
+# sixteen universes would wait for that.
 hosts_up() {
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-interop.XXXXXX")
   chmod 755 "$WORK"
   NS=nci$$
-  local name last=1
+  local name
   ip netns add "$NS-br"
   ip -n "$NS-br" link add br0 type bridge
   ip -n "$NS-br" link set br0 up
@@ -40,8 +42,7 @@ hosts_up() {
     ip -n "$NS-br" link set "v$name" master br0 up
     ip -n "$NS-$name" link set lo up
     ip -n "$NS-$name" link set eth0 up
-    ip -n "$NS-$name" addr add "10.98.0.$last/24" dev eth0
-    last=$((last + 1))
+    ip -n "$NS-$name" addr add "$(host_ip "$name")/16" dev eth0
   done
   PYTHON=$(python3 -c 'import sys; print(sys.executable)')
   mkdir "$WORK/www"
@@ -59,7 +60,7 @@ hosts_down() {
 }
 
 host_ip() {
-  case $1 in root) echo 10.98.0.1 ;; ctl) echo 10.98.0.2 ;; a) echo 10.98.0.3 ;; b) echo 10.98.0.4 ;; esac
+  case $1 in root) echo 10.98.1.1 ;; ctl) echo 10.98.2.1 ;; a) echo 10.98.3.1 ;; b) echo 10.98.4.1 ;; esac
 }
 
 at() { # NAME COMMAND...: run it on that host, not on the virtual network
