@@ -7,6 +7,7 @@
  * pair that can go direct has; at the end they fall silent and what an idle node still does is
  * counted. SIM_NODES says how many; `make sim-scale` takes 1 000.
  */
+#include "base/bug.h"
 #include "core/peer.h"
 #include "core/proto.h"
 #include "core/proto2.h"
@@ -21,6 +22,7 @@
 
 enum {
 	DEFAULT_NODES = 100,
+	MIN_NODES = 40,   /* so that every pairing occurs */
 	MAX_NODES = 1199, /* identities.json has 1 200; the root is one */
 	LINE_LOSS = 50,   /* per mille, at most */
 	NAT_TIMEOUT_MS = 120000,
@@ -52,7 +54,7 @@ static size_t node_count(void)
 {
 	const char *text = getenv("SIM_NODES");
 	size_t count = text ? strtoul(text, NULL, 10) : DEFAULT_NODES;
-	return count < 2 * NAT_KINDS ? 2 * NAT_KINDS : count > MAX_NODES ? MAX_NODES : count;
+	return count < MIN_NODES ? MIN_NODES : count > MAX_NODES ? MAX_NODES : count;
 }
 
 static enum nat_kind kind_of(size_t index)
@@ -72,16 +74,22 @@ static struct nat *place(void *context, size_t index, char ip[32])
 	return m->nats[index];
 }
 
+/* A random member behind this kind of NAT. */
+static size_t one_of_kind(const struct many *m, size_t kind)
+{
+	size_t of_kind = m->count / NAT_KINDS + (kind < m->count % NAT_KINDS);
+	BUG_ON(of_kind == 0);
+	return kind + NAT_KINDS * (sim_random(m->v->sim) % of_kind);
+}
+
 /* Each member and one other behind each kind of NAT. */
 static void meetings_make(struct many *m)
 {
-	struct sim *sim = m->v->sim;
-	m->meetings = calloc(m->count * NAT_KINDS, sizeof *m->meetings);
+	m->meetings = calloc((m->count + 1) * NAT_KINDS, sizeof *m->meetings);
 	assert_non_null(m->meetings);
 	for (size_t i = 0; i < m->count; i++) {
 		for (size_t kind = 0; kind < NAT_KINDS; kind++) {
-			size_t of_kind = (m->count - kind + NAT_KINDS - 1) / NAT_KINDS;
-			size_t j = kind + NAT_KINDS * (sim_random(sim) % of_kind);
+			size_t j = one_of_kind(m, kind);
 			if (j != i) {
 				m->meetings[m->meeting_count++] = (struct meeting){
 					.a = &m->v->members[i],
@@ -209,8 +217,8 @@ static void talk(const struct many *m)
 			converged_s = s;
 		}
 		if (s == 1 || s == 5 || s == 15 || s == 60 || s == TALK_S) {
-			print_message("%3d s: %zu of %zu pairs that can go direct have not\n", s,
-				      left, m->meeting_count);
+			print_message("%3d s: %zu pairs that can go direct have not yet\n", s,
+				      left);
 		}
 	}
 	print_message("all that can go direct do after %d s\n", converged_s);
@@ -257,15 +265,17 @@ static struct effort effort_of(const struct many *m)
 
 static void quiet(const struct many *m)
 {
+	const size_t count = m->count;
+	BUG_ON(count == 0);
 	/* Groups are announced to members for a while yet, then these forget each other. */
 	sim_run(m->v->sim, VL2_MULTICAST_ACTIVE_MS + PEER_EXPIRY_MS + 2 * MINUTE_MS);
 	struct effort before = effort_of(m);
 	uint64_t root_before = m->v->root->sent;
 	sim_run(m->v->sim, (int64_t)IDLE_MINUTES * MINUTE_MS);
 	struct effort after = effort_of(m);
-	uint64_t sent = (after.sent - before.sent) / m->count;
-	uint64_t ticks = (after.ticks - before.ticks) / m->count;
-	uint64_t root = (m->v->root->sent - root_before) / m->count;
+	uint64_t sent = (after.sent - before.sent) / count;
+	uint64_t ticks = (after.ticks - before.ticks) / count;
+	uint64_t root = (m->v->root->sent - root_before) / count;
 	print_message("an idle node and hour: %llu datagrams sent, %llu wake-ups; the root sends "
 		      "%llu per node\n",
 		      (unsigned long long)sent, (unsigned long long)ticks,
