@@ -10,6 +10,7 @@
 #include "service/file.h"
 #include "service/log.h"
 #include "service/options.h"
+#include "service/trustedpaths.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -439,63 +440,6 @@ static bool take_virtual(struct parse *p, json_t *virtual_peers)
 	return true;
 }
 
-/* ---- trustedpaths ---------------------------------------------------------------------------- */
-
-/* "hexid=network/bits" */
-static bool trusted_line(const char *line, struct zt_physical *out)
-{
-	char *end = NULL;
-	errno = 0;
-	*out = (struct zt_physical){ .trusted_path_id = strtoull(line, &end, 16) };
-	return errno == 0 && end != line && *end == '=' && out->trusted_path_id != 0 &&
-	       strchr(end, '/') && endpoint_parse(end + 1, &out->net) &&
-	       out->net.port <= (out->net.family == 4 ? 32 : 128);
-}
-
-void localconf_trusted_parse(const char *file, const char *text, struct settings *settings)
-{
-	unsigned number = 0;
-	while (*text != '\0') {
-		char line[128] = "";
-		size_t length = strcspn(text, "\r\n");
-		memcpy(line, text, length < sizeof line ? length : sizeof line - 1);
-		number++;
-		text += length + (text[length] == '\r' && text[length + 1] == '\n');
-		text += *text != '\0';
-		if (line[0] == '\0' || line[0] == '#') {
-			continue;
-		}
-		struct zt_physical entry;
-		if (length >= sizeof line || !trusted_line(line, &entry)) {
-			log_warn("localconf",
-				 "skipped: not of the form id=network/bits, as in 2a=10.1.0.0/16 "
-				 "file=%s line=%u",
-				 file, number);
-		} else if (settings->physical_count == ZT_MAX_PHYSICAL) {
-			log_warn("localconf", "skipped: more than %d networks file=%s line=%u",
-				 ZT_MAX_PHYSICAL, file, number);
-		} else {
-			settings->physical[settings->physical_count++] = entry;
-		}
-	}
-}
-
-/* The legacy file; networks of local.conf come first. */
-static void trusted_load(const char *home, struct settings *settings)
-{
-	char path[512], *text = NULL;
-	size_t length = 0;
-	(void)snprintf(path, sizeof path, "%s/trustedpaths", home);
-	int failure = file_read(path, LOCALCONF_MAX_BYTES, &text, &length);
-	if (failure == 0) {
-		localconf_trusted_parse(path, text, settings);
-	} else if (failure != -ENOENT) {
-		errno = -failure;
-		log_warn_errno("localconf", "cannot read; check owner and mode file=%s", path);
-	}
-	free(text);
-}
-
 int localconf_parse(const char *file, const char *text, size_t length, struct settings *settings,
 		    json_t **json, char error[LOCALCONF_ERROR_BYTES])
 {
@@ -532,7 +476,7 @@ int localconf_load(const char *home, struct settings *settings, json_t **json,
 	int failure = file_read(path, LOCALCONF_MAX_BYTES, &text, &length);
 	if (failure == -ENOENT) {
 		*json = json_object();
-		trusted_load(home, settings);
+		trustedpaths_load(home, settings);
 		return *json ? 0 : -1;
 	}
 	if (failure != 0) {
@@ -544,7 +488,7 @@ int localconf_load(const char *home, struct settings *settings, json_t **json,
 	int result = localconf_parse(path, text, length, settings, json, error);
 	free(text);
 	if (result == 0) {
-		trusted_load(home, settings);
+		trustedpaths_load(home, settings);
 	}
 	return result;
 }

@@ -22,12 +22,8 @@ void settings_defaults(struct settings *settings);
 int localconf_parse(const char *file, const char *text, size_t length, struct settings *settings,
 		    json_t **json, char error[LOCALCONF_ERROR_BYTES]);
 
-/* The same from HOME/local.conf; a missing file is {}. */
+/* The same from HOME/local.conf; a missing file is {}. HOME/trustedpaths is added. */
 int localconf_load(const char *home, struct settings *settings, json_t **json,
 		   char error[LOCALCONF_ERROR_BYTES]);
-
-/* The text of HOME/trustedpaths (vl1 16.2), lines of id=network/bits, added to what local.conf
- * says; localconf_load does it. What is malformed is logged and skipped. */
-void localconf_trusted_parse(const char *file, const char *text, struct settings *settings);
 
 #endif

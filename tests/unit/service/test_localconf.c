@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* service/localconf.c: what local.conf may say, and how it is refused. */
 #include "service/localconf.h"
+#include "service/trustedpaths.h"
 
 #include "service/log.h"
 
@@ -121,10 +122,10 @@ static void test_trustedpaths_file(void **state)
 	(void)state;
 	struct settings s;
 	settings_defaults(&s);
-	localconf_trusted_parse("/h/trustedpaths",
-				"# comment\n2a=10.1.0.0/16\r\n\n0=10.2.0.0/16\nzz=10.3.0.0/16\n"
-				"7=10.4.0.0\n7=nowhere/8\n8=10.5.0.0/33\nff=fd00::/8",
-				&s);
+	trustedpaths_parse("/h/trustedpaths",
+			   "# comment\n2a=10.1.0.0/16\r\n\n0=10.2.0.0/16\nzz=10.3.0.0/16\n"
+			   "7=10.4.0.0\n7=nowhere/8\n8=10.5.0.0/33\nff=fd00::/8",
+			   &s);
 	assert_int_equal(s.physical_count, 2);
 	assert_true(s.physical[0].trusted_path_id == 0x2a);
 	assert_int_equal(s.physical[0].net.port, 16);
@@ -135,7 +136,7 @@ static void test_trustedpaths_file(void **state)
 	for (int i = 0; i < 100; i++) {
 		length += (size_t)snprintf(many + length, sizeof many - length, "1=10.0.0.0/8\n");
 	}
-	localconf_trusted_parse("/h/trustedpaths", many, &s);
+	trustedpaths_parse("/h/trustedpaths", many, &s);
 	assert_int_equal(s.physical_count, ZT_MAX_PHYSICAL);
 }
 
