@@ -94,7 +94,7 @@ static int64_t mono_ms(void)
 static int64_t timeout_of(const struct cli *cli, int argc, char **argv)
 {
 	if (argc == 1) {
-		return WAIT_DEFAULT_S * 1000;
+		return (int64_t)WAIT_DEFAULT_S * 1000;
 	}
 	char *end = NULL;
 	double seconds = argc == 3 && strcmp(argv[2], "--timeout") == 0 ? strtod(argv[3], &end) : 0;

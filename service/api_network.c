@@ -19,11 +19,12 @@ static json_t *netcon_json(const struct net *net)
 		vhost_stats(net->vhost, &stats);
 	}
 	return json_pack(
-	    "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ready", net->is_ok, "connections",
-	    (json_int_t)stats.connections, "listeners", (json_int_t)stats.listeners, "sockets",
-	    (json_int_t)stats.sockets, "clients", (json_int_t)stats.clients, "malformed",
+	    "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ready", net->is_ok,
+	    "connections", (json_int_t)stats.connections, "listeners", (json_int_t)stats.listeners,
+	    "sockets", (json_int_t)stats.sockets, "clients", (json_int_t)stats.clients, "malformed",
 	    (json_int_t)stats.malformed, "refused", (json_int_t)stats.refused, "shortcuts",
-	    (json_int_t)stats.shortcuts, "captures", (json_int_t)capture_count(net));
+	    (json_int_t)stats.shortcuts, "captures", (json_int_t)capture_count(net),
+	    "captureDropped", (json_int_t)net->capture_dropped);
 }
 
 static json_t *whole_json(const struct zt_network_view *view, const struct net *net)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# shellcheck disable=SC2154  # IP_x, NWID: exported by universe_up
+# shellcheck disable=SC2154,SC2153  # IP_x, NWID: exported by universe_up
 bats_require_minimum_version 1.5.0
 # What zerotier-cli has beyond the reference: controller, health, wait, diagnose, whois, capture; and
 # the numbers of /metrics.
@@ -208,6 +208,29 @@ status_is() { # NWID STATUS
   [[ "$stderr" = *"not joined"* ]]
   run --separate-stderr cli a capture "$NWID"
   [ "$status" -eq 2 ]
+}
+
+@test "the service ends while askers wait and a capture runs" {
+  local nwid pids
+  universe_member d
+  universe_start d
+  wait_for 20 is_online d
+  nwid=$(cli root controller create --name end --pool 10.146.0.1-10.146.0.9 --route 10.146.0.0/24)
+  cli d join "$nwid"
+  "$BIN/zerotier-cli" -D"$UNIVERSE/d" wait "$nwid" --timeout 60 3>&- &
+  pids=$!
+  "$BIN/zerotier-cli" -D"$UNIVERSE/d" capture "$nwid" -w "$WORK/end.pcap" 3>&- &
+  pids="$pids $!"
+  wait_for 10 sh -c "'$BIN/zerotier-cli' -D'$UNIVERSE/d' -j diagnose | jq -e '.facts.waiting == 2'"
+  universe_stop_one d
+  # shellcheck disable=SC2086  # two numbers
+  wait $pids || true
+  tcpdump -nr "$WORK/end.pcap" >/dev/null
+  run grep -i "abort\|panic\|fatal" "$UNIVERSE/d/netcon.log"
+  [ "$status" -eq 1 ]
+  [ -s "$UNIVERSE/d/metrics.prom" ]
+  [ ! -e "$UNIVERSE/d/zerotier-one.pid" ]
+  cli root controller delete end
 }
 
 @test "metrics: names, values, the token that opens nothing else" {
