@@ -32,7 +32,8 @@ run_unit() {
 }
 # Leaks are looked for at the exit of every unit and simulator program.
 run_sanitize() {
-  ${MAKE:-make} -s -j"$jobs" SAN=address,undefined unit-programs &&
+  ${MAKE:-make} -s -j"$jobs" SAN=address,undefined unit-programs \
+    build/address-undefined/zerotier-netcon-service build/address-undefined/liblwip.so &&
     ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
       ${MAKE:-make} -s SAN=address,undefined test
 }

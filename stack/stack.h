@@ -71,8 +71,9 @@ struct stack_callbacks {
 	/* The peer acknowledged bytes: room() grew. */
 	void (*writable)(void *tcp_context);
 	/* The connection is gone and its handle dead. error: 0 orderly, else a Linux errno
-	 * (ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...). Once, last; an orderly
-	 * end waits until all that arrived was consumed. */
+	 * (ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...). Once, last; it waits
+	 * until all that arrived was consumed, after a reset too (decision 122): until then
+	 * tcp_write returns -ENOTCONN and writable is told so that a writer finds out. */
 	void (*closed)(void *tcp_context, int error);
 	/* Subscribe to / leave an Ethernet multicast group with its ZeroTier ADI (vl2 8). */
 	void (*multicast)(void *context, const uint8_t mac[6], uint32_t adi, bool join);
