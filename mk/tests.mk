@@ -59,7 +59,7 @@ check-vectors: $(VECTOR_TESTS) ## the vector tests alone; VECTORS=folder takes o
 check: ## every test: unit, sim, sanitizers, end to end, lint, short fuzz; ends with N passed, N failed
 	$(Q)scripts/check.sh
 
-e2e: all ## end-to-end tests on loopback
+e2e: all $(B)/httpstub ## end-to-end tests on loopback
 	$(Q)scripts/run-bats.sh tests/e2e
 
 interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it

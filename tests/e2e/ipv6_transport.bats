@@ -35,7 +35,8 @@ host() { # NAME NUMBER: a host on the bridge
 
 setup_file() {
   export NS
-  if [ "$(id -u)" -ne 0 ] || ! ip netns add "$NS-wire" 2>/dev/null; then
+  if [ "$(id -u)" -ne 0 ] || ! ip netns add "$NS-wire" 2>/dev/null ||
+    ! ip -n "$NS-wire" link set lo up 2>/dev/null; then
     export NO_NAMESPACES=1
     return 0
   fi
