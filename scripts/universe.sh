@@ -124,7 +124,7 @@ universe_join() {
 
 # Has the process ended? A zombie has: who reaps a daemon, and when, is the machine's affair.
 is_gone() {
-  ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
+  ! grep -q '^State:[[:space:]]*[A-Ya-y]' "/proc/$1/status" 2>/dev/null
 }
 
 # Stop one service by the pid it wrote, and wait for its end.
