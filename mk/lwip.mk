@@ -10,7 +10,7 @@ $(LWIP_STAMP): scripts/get-lwip.sh $(LWIP_PATCHES)
 
 # Named, not found: before the first fetch there is nothing to look at.
 LWIP_CORE := init def inet_chksum ip mem memp netif pbuf stats tcp tcp_in tcp_out \
-	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag
+	ipv4/ip4 ipv4/ip4_addr ipv6/ip6 ipv6/ip6_addr
 LWIP_OBJECTS := $(LWIP_CORE:%=$(B)/lwip/%.o)
 STACK_OBJECTS := $(call objects,stack)
 

@@ -11,7 +11,6 @@ enum {
 	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 	ETHERTYPE_ARP = 0x0806,
-	CONFLICT_TELL_MS = 10000, /* RFC 5227 2.4: defend at most once in 10 s */
 };
 
 static const uint8_t EVERYBODY[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -55,9 +54,10 @@ static void arp_send(struct stack *s, const uint8_t to[6], const struct arp *a,
 void arp_ask(struct stack *s, uint32_t ip, const uint8_t *mac)
 {
 	static const uint8_t unknown[6];
-	const struct addr *source = addr_source(s, ip);
+	struct ipa wanted = ipa_v4(ip);
+	const struct addr *source = addr_source(s, &wanted);
 	if (source) {
-		struct arp a = { ARP_REQUEST, s->mac, source->ip, ip };
+		struct arp a = { ARP_REQUEST, s->mac, source->ip.word[3], ip };
 		arp_send(s, mac ? mac : EVERYBODY, &a, unknown);
 	}
 }
@@ -69,18 +69,6 @@ void arp_announce(struct stack *s, uint32_t ip)
 	arp_send(s, EVERYBODY, &a, unknown);
 }
 
-void arp_conflict(struct stack *s, uint32_t ip, const uint8_t mac[6])
-{
-	if (s->now_ms - s->conflict_told_ms < CONFLICT_TELL_MS) {
-		return;
-	}
-	s->conflict_told_ms = s->now_ms;
-	struct stack_ip address = { .family = 4 };
-	memcpy(address.bytes, &ip, 4);
-	arp_announce(s, ip); /* the controller gave it to us: defend it */
-	s->callbacks->conflict(s->context, &address, mac);
-}
-
 void arp_input(struct stack *s, const uint8_t *frame, size_t length)
 {
 	struct rd r = rd_init(frame, length);
@@ -90,16 +78,17 @@ void arp_input(struct stack *s, const uint8_t *frame, size_t length)
 		s->counts.frames_dropped++;
 		return;
 	}
-	if (addr_find(s, a.sender_ip)) {
+	struct ipa sender = ipa_v4(a.sender_ip), target = ipa_v4(a.target_ip);
+	if (addr_find(s, &sender)) {
 		if (memcmp(a.sender_mac, s->mac, 6) != 0) {
-			arp_conflict(s, a.sender_ip, a.sender_mac);
+			neigh_conflict(s, &sender, a.sender_mac);
 		}
 		return;
 	}
-	bool is_for_us = addr_find(s, a.target_ip) != NULL;
-	if (addr_is_on_link(s, a.sender_ip)) {
+	bool is_for_us = addr_find(s, &target) != NULL;
+	if (addr_is_on_link(s, &sender)) {
 		/* RFC 826: update what we have; make an entry only for who talks to us. */
-		neigh_learn(s, a.sender_ip, a.sender_mac, is_for_us);
+		neigh_learn(s, &sender, a.sender_mac, is_for_us);
 	}
 	if (a.operation == ARP_REQUEST && is_for_us) {
 		struct arp reply = { ARP_REPLY, s->mac, a.target_ip, a.sender_ip };

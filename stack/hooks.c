@@ -4,6 +4,8 @@
 
 #include "stack/internal.h"
 
+#include <lwip/icmp6.h>
+#include <lwip/nd6.h>
 #include <lwip/sys.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +76,51 @@ uint64_t hash_siphash(const uint64_t key[2], const void *bytes, size_t length)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint32_t stk_hook_isn(const struct ip4_addr *local, uint16_t local_port,
-		      const struct ip4_addr *remote, uint16_t remote_port)
+uint32_t stk_hook_isn(const struct ip_addr *local, uint16_t local_port,
+		      const struct ip_addr *remote, uint16_t remote_port)
 {
-	uint32_t tuple[3] = { local->addr, remote->addr, (uint32_t)local_port << 16 | remote_port };
+	struct {
+		struct ipa local, remote;
+		uint32_t ports;
+	} tuple = { ipa_of_lwip(local), ipa_of_lwip(remote),
+		    (uint32_t)local_port << 16 | remote_port };
 	uint32_t clock_4us = (uint32_t)(the_stack.now_ms * 250);
-	return (uint32_t)hash_siphash(the_stack.hash_key, tuple, sizeof(tuple)) + clock_4us;
+	return (uint32_t)hash_siphash(the_stack.hash_key, &tuple, sizeof(tuple)) + clock_4us;
+}
+
+/* --- lwIP's own neighbour discovery, nd6.c, is not compiled: ndp.c and addr.c do its work. What
+ * the rest of lwIP calls of it is answered here. */
+
+void nd6_cleanup_netif(struct netif *netif)
+{
+	(void)netif;
+}
+
+void nd6_restart_netif(struct netif *netif)
+{
+	(void)netif;
+}
+
+struct netif *nd6_find_route(const ip6_addr_t *destination)
+{
+	(void)destination;
+	return NULL; /* stk_hook_route6() knew none */
+}
+
+/* The network is one link: packets too big for it are never sent, nor does anybody beyond a router
+ * lower the MTU by a message that everybody on the link could forge. */
+u16_t nd6_get_destination_mtu(const ip6_addr_t *destination, struct netif *netif)
+{
+	(void)destination;
+	(void)netif;
+	return (u16_t)the_stack.mtu;
+}
+
+/* An option that lwIP does not know: the packet is dropped, and nobody is told. */
+void icmp6_param_problem(struct pbuf *p, enum icmp6_pp_code code, const void *pointer);
+void icmp6_param_problem(struct pbuf *p, enum icmp6_pp_code code, const void *pointer)
+{
+	(void)p;
+	(void)code;
+	(void)pointer;
 }

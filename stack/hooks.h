@@ -20,6 +20,8 @@ struct tcp_pcb_extra {
 };
 
 struct ip4_addr;
+struct ip6_addr;
+struct ip_addr;
 struct netif;
 struct pbuf;
 struct tcp_hdr;
@@ -35,8 +37,8 @@ void stk_heap_free(void *memory);
 uint16_t stk_checksum(const void *bytes, int length);
 
 /* Initial sequence number, RFC 6528: a keyed hash of the 4-tuple plus a 4 us clock. */
-uint32_t stk_hook_isn(const struct ip4_addr *local, uint16_t local_port,
-		      const struct ip4_addr *remote, uint16_t remote_port);
+uint32_t stk_hook_isn(const struct ip_addr *local, uint16_t local_port,
+		      const struct ip_addr *remote, uint16_t remote_port);
 
 /* A segment for a connection or listener, before lwIP acts on it; not 0 (ERR_OK) drops it. */
 signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options_length,
@@ -44,5 +46,6 @@ signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_
 
 /* Which interface sends to `destination` (from `source`, if not NULL)? */
 struct netif *stk_hook_route(const struct ip4_addr *source, const struct ip4_addr *destination);
+struct netif *stk_hook_route6(const struct ip6_addr *source, const struct ip6_addr *destination);
 
 #endif

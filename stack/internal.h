@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* What the files of stack/ know of each other. lwIP keeps its state in globals, so there is one
  * stack per loaded copy of the library (design D2) and it is a global too: `the_stack`.
- *
- * IPv4 addresses are uint32_t in the byte order of the wire, as lwIP holds them. */
+ */
 #ifndef STACK_INTERNAL_H
 #define STACK_INTERNAL_H
 
+#include "stack/fragment.h"
+#include "stack/ipa.h"
 #include "stack/neigh.h"
 #include "stack/stack.h"
 #include "stack/timerq.h"
@@ -13,19 +14,33 @@
 #include <lwip/netif.h>
 
 struct pbuf;
+struct port;
 struct stack_tcp;
 struct tcp_pcb;
 
 /* One of our addresses and the lwIP interface that carries it; all share one output. */
 struct addr {
 	struct netif netif;
-	uint32_t ip;
-	uint8_t bits;
+	struct ipa ip;
+	uint8_t bits; /* of 128 */
 	bool is_used;
 };
 
 struct route {
-	uint32_t target, mask, via; /* via 0: on link */
+	struct ipa target, via;
+	uint8_t bits; /* of 128 */
+	bool has_via; /* else on link */
+};
+
+struct hop {
+	struct ipa destination, hop;
+	bool is_set;
+};
+
+/* A multicast group and how often it was joined. */
+struct group {
+	struct ipa ip;
+	uint32_t joined;
 };
 
 enum { HOP_CACHE_ENTRIES = 64 }; /* next hops of recent destinations; a power of two */
@@ -43,9 +58,11 @@ struct stack {
 	size_t address_count; /* used ones come first */
 	struct route routes[STACK_MAX_ROUTES];
 	size_t route_count;
-	struct {
-		uint32_t destination, hop;
-	} hops[HOP_CACHE_ENTRIES];
+	struct hop hops[HOP_CACHE_ENTRIES];
+
+	/* group.c */
+	struct group *groups; /* made when the first is joined */
+	size_t group_count;
 
 	/* neigh.c, arp.c */
 	struct neigh_table neighbours;
@@ -65,8 +82,15 @@ struct stack {
 	uint32_t half_open;      /* SYN received, handshake not finished */
 	int abort_error;         /* errno of connections that lwIP aborts now */
 
-	int64_t fragments_until_ms; /* reassembly may hold something until then */
-	int64_t fragments_tick_ms;
+	struct fragments fragments;
+
+	/* udp.c, icmp.c, ip_out.c */
+	struct port *ports; /* sorted; those that somebody listens on */
+	size_t port_count, port_capacity;
+	uint32_t ports_v4;    /* of IPv4, for the subscription to broadcasts */
+	uint32_t next_id;     /* IP identification */
+	uint32_t icmp_tokens; /* errors that may be sent now */
+	int64_t icmp_refilled_ms;
 	struct stack_stats counts;
 	uint64_t heap_bytes;
 };
@@ -77,22 +101,81 @@ extern struct stack the_stack;
 uint64_t hash_siphash(const uint64_t key[2], const void *bytes, size_t length);
 
 /* netif.c */
-void netif_setup(struct stack *s, struct netif *netif, uint32_t ip, uint8_t bits);
+void netif_setup(struct stack *s, struct netif *netif, const struct ipa *ip, uint8_t bits);
+void netif_prefix_set(struct netif *netif, const struct ipa *ip, uint8_t bits);
 void frame_input(struct stack *s, const struct stack_frame *frame);
+/* Hand lwIP a TCP packet, IP header first, for our address `to`. */
+void frame_to_tcp(struct stack *s, struct addr *to, const struct packet *packet);
 /* Send an IP packet that lies in `packet` (no headroom needed) to a known MAC. */
 void frame_send_copy(struct stack *s, const uint8_t mac[6], uint16_t ethertype, const void *packet,
 		     size_t length);
+/* The same to whom `destination` says: a neighbour (who may have to be asked for), a group or
+ * everybody. `frame`: Ethernet header and headroom lie before the packet and may be written. */
+int frame_send_to(struct stack *s, const struct ipa *destination, uint8_t *packet, size_t length,
+		  bool has_headroom);
+
+/* ip_in.c */
+void packets_input(struct stack *s, const struct stack_frame *frame);
+/* A packet that is whole: for the protocol that it carries. */
+void packet_input(struct stack *s, struct packet *packet);
+
+/* ip_out.c: what we send that is not TCP. */
+struct ip_out {
+	struct ipa source, destination;
+	uint8_t protocol, tos, ttl; /* ttl 0: 64 */
+	bool dont_fragment;
+};
+/* A place for `length` bytes of payload, until the next call; NULL if that is too long. */
+uint8_t *ip_out_payload(size_t length);
+/* The addresses of what is to be sent: a source of ours that fits. 0, -ENETUNREACH or
+ * -EADDRNOTAVAIL. */
+int ip_out_names(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		 const struct stack_marks *marks, struct ip_out *out);
+/* Copy a program's bytes there; returns how many, or -EMSGSIZE. */
+int64_t ip_out_gather(uint8_t *to, size_t room, const struct iovec *iov, int count);
+/* Send what was put there, in fragments if need be. 0 or -EMSGSIZE, -ENETUNREACH. */
+int ip_out_send(struct stack *s, const struct ip_out *out, size_t length);
+/* The Internet checksum over pseudo header and payload; the field itself counts as it is. */
+uint16_t ip_checksum(const struct ipa *source, const struct ipa *destination, uint8_t protocol,
+		     const uint8_t *payload, size_t length);
+
+/* udp.c */
+int stk_udp_open(struct stack *s, uint16_t port, unsigned families);
+void stk_udp_close(struct stack *s, uint16_t port, unsigned families);
+bool udp_is_open(const struct stack *s, uint16_t port, bool is_v4);
+int stk_udp_send(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		 const struct stack_marks *marks, const struct iovec *iov, int count);
+void udp_input(struct stack *s, const struct packet *packet);
+
+/* icmp.c */
+void icmp_input(struct stack *s, struct packet *packet);
+int stk_echo_send(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		  const struct stack_marks *marks, const struct iovec *iov, int count);
+/* Tell the sender of `packet` that its port is closed, unless too many were told. */
+void icmp_port_unreachable(struct stack *s, const struct packet *packet);
+/* One of our packets will not arrive: `error` is for whoever sent it. */
+void icmp_report(struct stack *s, const uint8_t *packet, size_t length, int error);
+
+/* group.c */
+int group_join(struct stack *s, const struct ipa *group);
+int group_leave(struct stack *s, const struct ipa *group);
+bool group_is_joined(const struct stack *s, const struct ipa *group);
+int stk_group_join(struct stack *s, const struct stack_ip *group);
+int stk_group_leave(struct stack *s, const struct stack_ip *group);
 
 /* addr.c */
 int addr_set(struct stack *s, const struct stack_ip *addresses, size_t count);
 int addr_routes_set(struct stack *s, const struct stack_route *routes, size_t count);
-struct addr *addr_find(struct stack *s, uint32_t ip);
+struct addr *addr_find(struct stack *s, const struct ipa *ip);
 /* Is `ip` inside one of our subnets? */
-bool addr_is_on_link(const struct stack *s, uint32_t ip);
-/* The neighbour to hand a packet for `destination` to; 0 = none. */
-uint32_t addr_next_hop(struct stack *s, uint32_t destination);
+bool addr_is_on_link(const struct stack *s, const struct ipa *ip);
+/* 255.255.255.255 or one of our subnets' */
+bool addr_is_broadcast(const struct stack *s, const struct ipa *ip);
+/* The neighbour to hand a packet for `destination` to; NULL = none. Valid until the next call. */
+const struct ipa *addr_next_hop(struct stack *s, const struct ipa *destination);
 /* The address we would use towards `destination`, or NULL. */
-struct addr *addr_source(struct stack *s, uint32_t destination);
+struct addr *addr_source(struct stack *s, const struct ipa *destination);
+struct ipa addr_solicited_node(const struct ipa *ip);
 void addr_close(struct stack *s);
 
 /* arp.c */
@@ -100,8 +183,11 @@ void arp_input(struct stack *s, const uint8_t *frame, size_t length);
 /* Ask who has `ip`; `mac` NULL = everybody. */
 void arp_ask(struct stack *s, uint32_t ip, const uint8_t *mac);
 void arp_announce(struct stack *s, uint32_t ip);
-/* A frame from `mac` claims our address `ip`. */
-void arp_conflict(struct stack *s, uint32_t ip, const uint8_t mac[6]);
+
+/* ndp.c */
+void ndp_input(struct stack *s, const struct packet *packet);
+void ndp_ask(struct stack *s, const struct ipa *ip, const uint8_t *mac);
+void ndp_announce(struct stack *s, const struct ipa *ip);
 
 /* stk_tcp.c and its siblings: all that touches a tcp_pcb. */
 int stk_tcp_listen(struct stack *s, uint16_t port);
@@ -110,7 +196,7 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 		    void *context, struct stack_tcp **out);
 void stk_tcp_close_all(struct stack *s);
 /* `ip` does not answer: connections being opened through it fail. */
-void stk_tcp_unreachable(struct stack *s, uint32_t ip);
+void stk_tcp_unreachable(struct stack *s, const struct ipa *ip);
 /* Bracket everything that makes lwIP work on one pcb; enter() is also called by the input hook. */
 void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb);
 void stk_tcp_leave(struct stack *s);

@@ -33,33 +33,39 @@
 #define PBUF_LINK_ENCAPSULATION_HLEN 64 /* STACK_FRAME_HEADROOM, checked in netif.c */
 #define LWIP_NETIF_HWADDRHINT        0
 
-/* --- IP: version 4 with ICMP. */
-#define LWIP_IPV4           1
-#define LWIP_IPV6           0
-#define LWIP_ICMP           1
-#define LWIP_RAW            0
-#define LWIP_UDP            0
-#define LWIP_DNS            0
-#define LWIP_DHCP           0
-#define LWIP_IGMP           0
-#define IP_FORWARD          0 /* a host, never a router */
-#define IP_OPTIONS_ALLOWED  0 /* source routing and the like: dropped */
-#define IP_REASSEMBLY       1 /* peers with another MTU, large pings */
-#define IP_FRAG             1
-#define IP_REASS_MAX_PBUFS  64 /* 64 fragments bound what an attacker can make us hold */
-#define MEMP_NUM_REASSDATA  16 /* datagrams in reassembly at once */
-#define LWIP_BROADCAST_PING 0  /* as Linux: no amplifier */
-#define LWIP_MULTICAST_PING 0
+/* --- IP. lwIP does TCP and nothing else: neighbours (neigh.c, arp.c, ndp.c), fragments
+ * (fragment.c), ICMP (icmp.c) and UDP (udp.c) are ours, so lwIP has no timer of its own. */
+#define LWIP_IPV4                       1
+#define LWIP_IPV6                       1
+#define LWIP_IPV6_SCOPES                0 /* one link; the service knows scope ids */
+#define LWIP_IPV6_NUM_ADDRESSES         1 /* per lwIP interface; each address has one of its own */
+#define LWIP_IPV6_MLD                   0 /* the virtual network's subscriptions replace MLD and IGMP */
+#define LWIP_IPV6_AUTOCONFIG            0 /* the controller assigns addresses */
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT   0
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS   0 /* an assigned address is valid at once (S15) */
+#define LWIP_IPV6_FRAG                  0
+#define LWIP_IPV6_REASS                 0
+#define LWIP_ND6_TCP_REACHABILITY_HINTS 0
+#define LWIP_ND6_QUEUEING               0
+#define LWIP_ICMP                       0
+#define LWIP_ICMP6                      0
+#define LWIP_RAW                        0
+#define LWIP_UDP                        0
+#define LWIP_DNS                        0
+#define LWIP_DHCP                       0
+#define LWIP_IGMP                       0
+#define IP_FORWARD                      0 /* a host, never a router */
+#define IP_OPTIONS_ALLOWED              0 /* source routing and the like: dropped */
+#define IP_REASSEMBLY                   0
+#define IP_FRAG                         0
 
 /* --- Checksums: generated always, checked per frame: netif.c sets the interface's flags from
  * stack_frame.is_authentic before each input (decision S16). */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define CHECKSUM_GEN_IP              1
 #define CHECKSUM_GEN_TCP             1
-#define CHECKSUM_GEN_ICMP            1
 #define CHECKSUM_CHECK_IP            1
 #define CHECKSUM_CHECK_TCP           1
-#define CHECKSUM_CHECK_ICMP          1
 #define LWIP_CHKSUM                  stk_checksum /* wide sums instead of 16 bits at a time */
 
 /* --- TCP. */
@@ -94,6 +100,7 @@
 #define LWIP_HOOK_TCP_ISN          stk_hook_isn /* RFC 6528 */
 #define LWIP_HOOK_TCP_INPACKET_PCB stk_hook_tcp_in /* `admit`, before any memory is spent */
 #define LWIP_HOOK_IP4_ROUTE_SRC    stk_hook_route
+#define LWIP_HOOK_IP6_ROUTE        stk_hook_route6
 
 /* --- Statistics: only the MIB-2 counters, for retransmissions; the rest is counted in netif.c. */
 #define LWIP_STATS       1

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* How this works
  *
- * A table from IPv4 address to MAC: entries in one array, chained in a hash with a random key (a
+ * A table from IP address to MAC: entries in one array, chained in a hash with a random key (a
  * member chooses its addresses) and linked by last use, so that the 4097th neighbour replaces the
  * one used longest ago. Indices instead of pointers, because the array grows by doubling; index
  * NONE ends a list.
  *
  * An entry is unknown (no MAC: packets wait, we ask everybody), fresh (heard of within a minute) or
  * old (used, while we ask its MAC whether it is still there). Traffic that we can trust keeps
- * entries fresh (netif.c, arp.c call neigh_learn), so two hosts that talk never ask. Questions are
- * repeated once a second, three times; then an unknown address is reported unreachable and an old
- * one forgotten. Nothing is timed unless a question is open.
+ * entries fresh (ip_in.c, arp.c and ndp.c call neigh_learn), so two hosts that talk never ask.
+ * Questions are repeated once a second, three times; then an unknown address is reported
+ * unreachable and an old one forgotten. Nothing is timed unless a question is open.
  */
 #include "stack/neigh.h"
 
 #include "stack/hooks.h"
 #include "stack/internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { NONE = 0xffff, CAPACITY_MIN = 16 };
@@ -28,7 +29,7 @@ struct neigh_packet {
 };
 
 struct neigh {
-	uint32_t ip;
+	struct ipa ip;
 	uint8_t mac[6];
 	bool is_known;  /* mac is valid */
 	bool is_asking; /* a question is open, or due at asked_ms + NEIGH_ASK_MS */
@@ -69,16 +70,16 @@ void neigh_close(struct neigh_table *t)
 	neigh_init(t);
 }
 
-static uint32_t bucket_of(const struct stack *s, uint32_t ip)
+static uint32_t bucket_of(const struct stack *s, const struct ipa *ip)
 {
-	uint64_t mixed = (ip ^ s->hash_key[0]) * (s->hash_key[1] | 1);
-	return (uint32_t)(mixed >> 32) & (s->neighbours.capacity - 1);
+	uint64_t mixed = hash_siphash(s->hash_key, ip, sizeof(*ip));
+	return (uint32_t)mixed & (s->neighbours.capacity - 1);
 }
 
 static void chain_in(struct stack *s, uint16_t index)
 {
 	struct neigh_table *t = &s->neighbours;
-	uint32_t bucket = bucket_of(s, t->entries[index].ip);
+	uint32_t bucket = bucket_of(s, &t->entries[index].ip);
 	t->entries[index].chain = t->buckets[bucket];
 	t->buckets[bucket] = index;
 }
@@ -86,7 +87,7 @@ static void chain_in(struct stack *s, uint16_t index)
 static void chain_out(struct stack *s, uint16_t index)
 {
 	struct neigh_table *t = &s->neighbours;
-	uint16_t *link = &t->buckets[bucket_of(s, t->entries[index].ip)];
+	uint16_t *link = &t->buckets[bucket_of(s, &t->entries[index].ip)];
 	while (*link != index) {
 		link = &t->entries[*link].chain;
 	}
@@ -109,17 +110,17 @@ static void use_in(struct neigh_table *t, uint16_t index)
 	t->newest = index;
 }
 
-static uint16_t lookup(struct stack *s, uint32_t ip)
+static uint16_t lookup(struct stack *s, const struct ipa *ip)
 {
 	struct neigh_table *t = &s->neighbours;
-	if (t->recent != NONE && t->entries[t->recent].ip == ip) {
+	if (t->recent != NONE && ipa_equal(&t->entries[t->recent].ip, ip)) {
 		return t->recent;
 	}
 	if (t->capacity == 0) {
 		return NONE;
 	}
 	uint16_t index = t->buckets[bucket_of(s, ip)];
-	while (index != NONE && t->entries[index].ip != ip) {
+	while (index != NONE && !ipa_equal(&t->entries[index].ip, ip)) {
 		index = t->entries[index].chain;
 	}
 	if (index != NONE) {
@@ -173,7 +174,7 @@ static void asking_stop(struct neigh_table *t, struct neigh *n)
 }
 
 /* A new entry without a MAC, or NONE without memory. */
-static uint16_t add(struct stack *s, uint32_t ip)
+static uint16_t add(struct stack *s, const struct ipa *ip)
 {
 	struct neigh_table *t = &s->neighbours;
 	uint16_t index;
@@ -189,7 +190,7 @@ static uint16_t add(struct stack *s, uint32_t ip)
 		}
 		index = (uint16_t)t->count++;
 	}
-	t->entries[index] = (struct neigh){ .ip = ip, .asked_ms = INT64_MIN / 2 };
+	t->entries[index] = (struct neigh){ .ip = *ip, .asked_ms = INT64_MIN / 2 };
 	chain_in(s, index);
 	use_in(t, index);
 	t->recent = index;
@@ -211,15 +212,23 @@ static void ask(struct stack *s, struct neigh *n)
 		t->next_ask_ms = n->asked_ms + NEIGH_ASK_MS;
 	}
 	if (is_due) {
-		arp_ask(s, n->ip, n->is_known ? n->mac : NULL);
+		struct ipa ip = n->ip; /* asking may come back here */
+		uint8_t mac[6];
+		memcpy(mac, n->mac, sizeof(mac));
+		const uint8_t *to = n->is_known ? mac : NULL;
+		if (ipa_is_v4(&ip)) {
+			arp_ask(s, ip.word[3], to);
+		} else {
+			ndp_ask(s, &ip, to);
+		}
 	}
 }
 
-bool neigh_peek(const struct stack *s, uint32_t ip, uint8_t mac[6])
+bool neigh_peek(const struct stack *s, const struct ipa *ip, uint8_t mac[6])
 {
 	const struct neigh_table *t = &s->neighbours;
 	uint16_t index = t->capacity > 0 ? t->buckets[bucket_of(s, ip)] : NONE;
-	while (index != NONE && t->entries[index].ip != ip) {
+	while (index != NONE && !ipa_equal(&t->entries[index].ip, ip)) {
 		index = t->entries[index].chain;
 	}
 	if (index == NONE || !t->entries[index].is_known) {
@@ -229,7 +238,7 @@ bool neigh_peek(const struct stack *s, uint32_t ip, uint8_t mac[6])
 	return true;
 }
 
-const uint8_t *neigh_find(struct stack *s, uint32_t ip)
+const uint8_t *neigh_find(struct stack *s, const struct ipa *ip)
 {
 	uint16_t index = lookup(s, ip);
 	if (index == NONE || !s->neighbours.entries[index].is_known) {
@@ -242,7 +251,7 @@ const uint8_t *neigh_find(struct stack *s, uint32_t ip)
 	return n->mac;
 }
 
-void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length)
+void neigh_wait(struct stack *s, const struct ipa *ip, const void *packet, size_t length)
 {
 	struct neigh_table *t = &s->neighbours;
 	uint16_t index = lookup(s, ip);
@@ -271,7 +280,7 @@ void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length)
 	}
 }
 
-void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create)
+void neigh_learn(struct stack *s, const struct ipa *ip, const uint8_t mac[6], bool create)
 {
 	struct neigh_table *t = &s->neighbours;
 	uint16_t index = lookup(s, ip);
@@ -286,6 +295,7 @@ void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create
 	n->is_known = true;
 	n->heard_ms = s->now_ms;
 	asking_stop(t, n);
+	uint16_t ethertype = ipa_is_v4(&n->ip) ? 0x0800 : 0x86dd;
 	/* Taken off first: sending may come back here. */
 	struct neigh_packet *packet = n->first;
 	t->queued -= n->queued;
@@ -293,7 +303,7 @@ void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create
 	n->queued = 0;
 	while (packet) {
 		struct neigh_packet *next = packet->next;
-		frame_send_copy(s, mac, 0x0800, packet->bytes, packet->length);
+		frame_send_copy(s, mac, ethertype, packet->bytes, packet->length);
 		stk_heap_free(packet);
 		packet = next;
 	}
@@ -302,14 +312,44 @@ void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create
 /* No answer to the last question. */
 static void give_up(struct stack *s, struct neigh *n)
 {
-	uint32_t ip = n->ip;
+	struct ipa ip = n->ip;
 	bool was_known = n->is_known;
+	struct neigh_packet *packet = n->first;
 	asking_stop(&s->neighbours, n);
-	packets_drop(&s->neighbours, n);
+	s->neighbours.queued -= n->queued;
+	n->first = n->last = NULL;
+	n->queued = 0;
 	n->is_known = false; /* the next packet asks everybody again */
-	if (!was_known) {
-		stk_tcp_unreachable(s, ip);
+	/* Now the entry is in order: what follows may call us again, and move it. */
+	while (packet) {
+		struct neigh_packet *next = packet->next;
+		icmp_report(s, packet->bytes, packet->length, EHOSTUNREACH);
+		stk_heap_free(packet);
+		packet = next;
 	}
+	if (!was_known) {
+		stk_tcp_unreachable(s, &ip);
+	}
+}
+
+void neigh_announce(struct stack *s, const struct ipa *ip)
+{
+	if (ipa_is_v4(ip)) {
+		arp_announce(s, ip->word[3]);
+	} else {
+		ndp_announce(s, ip);
+	}
+}
+
+void neigh_conflict(struct stack *s, const struct ipa *ip, const uint8_t mac[6])
+{
+	if (s->now_ms - s->conflict_told_ms < CONFLICT_TELL_MS) {
+		return;
+	}
+	s->conflict_told_ms = s->now_ms;
+	struct stack_ip address = ipa_name(ip, 0);
+	neigh_announce(s, ip); /* the controller gave it to us: defend it */
+	s->callbacks->conflict(s->context, &address, mac);
 }
 
 void neigh_advance(struct stack *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* Which MAC has an IPv4 address of the network (decision S15). */
+/* Which MAC has an address of the network (decision S15). */
 #ifndef STACK_NEIGH_H
 #define STACK_NEIGH_H
 
@@ -8,15 +8,17 @@
 #include <stdint.h>
 
 enum {
-	NEIGH_MAX = 4096,            /* entries; the least recently used makes room */
-	NEIGH_QUEUE_MAX = 4,         /* packets that wait for one address */
+	NEIGH_MAX = 4096,     /* entries; the least recently used makes room */
+	NEIGH_QUEUE_MAX = 64, /* packets that wait for one address: a large datagram's fragments */
 	NEIGH_QUEUE_TOTAL_MAX = 256, /* packets that wait in all */
 	NEIGH_ASK_MS = 1000,         /* at most one question a second and address (S15) */
 	NEIGH_ASK_TRIES = 3,         /* then the address counts as unreachable, as on Linux */
 	NEIGH_FRESH_MS = 60000,      /* heard of within: sure. Older: used, but asked about */
 	NEIGH_HOLD_MS = 1000,        /* another MAC must not take an address over sooner */
+	CONFLICT_TELL_MS = 10000,    /* RFC 5227 2.4: defend at most once in 10 s */
 };
 
+struct ipa;
 struct stack;
 struct neigh;
 struct neigh_packet;
@@ -35,13 +37,17 @@ struct neigh_table {
 void neigh_init(struct neigh_table *t);
 void neigh_close(struct neigh_table *t);
 /* The MAC of `ip`, or NULL: then give the packet to neigh_wait(). Borrowed until the next call. */
-const uint8_t *neigh_find(struct stack *s, uint32_t ip);
+const uint8_t *neigh_find(struct stack *s, const struct ipa *ip);
 /* The same for a reader: nothing counts as used. False = not known. */
-bool neigh_peek(const struct stack *s, uint32_t ip, uint8_t mac[6]);
+bool neigh_peek(const struct stack *s, const struct ipa *ip, uint8_t mac[6]);
 /* Keep a copy of an IP packet until `ip` is resolved, and ask. */
-void neigh_wait(struct stack *s, uint32_t ip, const void *packet, size_t length);
+void neigh_wait(struct stack *s, const struct ipa *ip, const void *packet, size_t length);
 /* `mac` was heard with `ip`. `create`: make an entry if there is none. */
-void neigh_learn(struct stack *s, uint32_t ip, const uint8_t mac[6], bool create);
+void neigh_learn(struct stack *s, const struct ipa *ip, const uint8_t mac[6], bool create);
+/* A frame from `mac` claims our address `ip`. */
+void neigh_conflict(struct stack *s, const struct ipa *ip, const uint8_t mac[6]);
+/* Tell everybody our MAC. */
+void neigh_announce(struct stack *s, const struct ipa *ip);
 /* Repeat questions that are due; give up after NEIGH_ASK_TRIES. */
 void neigh_advance(struct stack *s);
 /* What was asked at `last_ms`, by an operation that did not know the time, was asked now. */

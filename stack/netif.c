@@ -4,16 +4,15 @@
  * In: a frame is borrowed and lwIP keeps and changes what it reads, so the bytes after the Ethernet
  * header are copied once, into one pbuf. Out: lwIP builds each segment in one buffer with room for
  * the Ethernet header and STACK_FRAME_HEADROOM before it (LWIP_NETIF_TX_SINGLE_PBUF), so a frame is
- * handed on without a copy; only fragments and packets that waited for a neighbour take a scratch
- * buffer. */
+ * handed on without a copy; only packets that waited for a neighbour take a scratch buffer. */
 #include "base/rd.h"
 #include "stack/internal.h"
 
 #include <assert.h>
-#include <lwip/etharp.h>
+#include <errno.h>
 #include <lwip/ip.h>
 #include <lwip/ip4.h>
-#include <lwip/ip4_frag.h>
+#include <lwip/ip6.h>
 #include <lwip/pbuf.h>
 #include <string.h>
 
@@ -21,12 +20,11 @@ enum {
 	ETH_HEADER = 14,
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_ARP = 0x0806,
+	ETHERTYPE_IPV6 = 0x86dd,
 	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
 	IPV4_PROTOCOL_AT = 9,
-	IPV4_SOURCE_AT = 12,
-	IPV4_DESTINATION_AT = 16,
-	IPV4_FRAGMENT_MASK = 0x3fff, /* more-fragments bit and offset */
-	PROTOCOL_ICMP = 1,
+	IPV6_PROTOCOL_AT = 6,
 	PROTOCOL_TCP = 6,
 	TCP_FLAGS_AT = 13,
 	TCP_FLAG_RST = 4,
@@ -61,54 +59,85 @@ void frame_send_copy(struct stack *s, const uint8_t mac[6], uint16_t ethertype, 
 }
 
 /* What leaves is counted here, because lwIP's own counters wrap at 2^32. */
-static void count_out(struct stack *s, const uint8_t *packet, size_t length)
+static void count_out(struct stack *s, bool is_v4, const uint8_t *packet, size_t length)
 {
-	size_t header = (size_t)(packet[0] & 15) * 4;
-	if (length <= header + TCP_FLAGS_AT) {
-		s->counts.icmp_echo_answered += packet[IPV4_PROTOCOL_AT] == PROTOCOL_ICMP &&
-						length > header && packet[header] == 0;
-		return;
-	}
-	if (packet[IPV4_PROTOCOL_AT] == PROTOCOL_TCP) {
+	size_t header = is_v4 ? IPV4_HEADER : IPV6_HEADER;
+	if (packet[is_v4 ? IPV4_PROTOCOL_AT : IPV6_PROTOCOL_AT] == PROTOCOL_TCP &&
+	    length > header + TCP_FLAGS_AT) {
 		s->counts.tcp_out++;
 		s->counts.tcp_resets_out += (packet[header + TCP_FLAGS_AT] & TCP_FLAG_RST) != 0;
-	} else if (packet[IPV4_PROTOCOL_AT] == PROTOCOL_ICMP && packet[header] == 0) {
-		s->counts.icmp_echo_answered++;
 	}
 }
 
-/* lwIP's interface output: an IP packet for `destination`, which may be beyond a router. */
-static err_t packet_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *destination)
+static void send_to_mac(struct stack *s, const uint8_t mac[6], uint8_t *packet, size_t length,
+			bool has_headroom)
+{
+	uint16_t ethertype = packet[0] >> 4 == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+	if (has_headroom) {
+		frame_output(s, mac, ethertype, packet - ETH_HEADER, length + ETH_HEADER);
+	} else {
+		frame_send_copy(s, mac, ethertype, packet, length);
+	}
+}
+
+int frame_send_to(struct stack *s, const struct ipa *destination, uint8_t *packet, size_t length,
+		  bool has_headroom)
+{
+	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	if (ipa_is_multicast(destination)) {
+		uint8_t mac[6];
+		ipa_multicast_mac(destination, mac);
+		send_to_mac(s, mac, packet, length, has_headroom);
+		return 0;
+	}
+	if (addr_is_broadcast(s, destination)) {
+		send_to_mac(s, everybody, packet, length, has_headroom);
+		return 0;
+	}
+	const struct ipa *next = addr_next_hop(s, destination);
+	if (!next) {
+		s->counts.frames_dropped++;
+		return -ENETUNREACH;
+	}
+	struct ipa hop = *next;
+	const uint8_t *mac = neigh_find(s, &hop);
+	if (mac) {
+		uint8_t copy[6]; /* the table may change under a question about this neighbour */
+		memcpy(copy, mac, sizeof(copy));
+		send_to_mac(s, copy, packet, length, has_headroom);
+	} else {
+		neigh_wait(s, &hop, packet, length);
+	}
+	return 0;
+}
+
+/* lwIP's interface output: a TCP packet for `destination`, which may be beyond a router. */
+static err_t packet_output(struct netif *netif, struct pbuf *p, const struct ipa *destination)
 {
 	struct stack *s = netif->state;
-	uint32_t hop = addr_next_hop(s, destination->addr);
-	if (hop == 0) {
-		s->counts.frames_dropped++;
-		return ERR_RTE;
-	}
-	const uint8_t *packet = p->payload;
-	if (p->next) { /* fragments: header and data in two pbufs */
-		static uint8_t gathered[FRAME_MAX];
-		if (p->tot_len > sizeof(gathered)) {
-			s->counts.frames_dropped++;
-			return ERR_BUF;
-		}
-		(void)pbuf_copy_partial(p, gathered, p->tot_len, 0);
-		packet = gathered;
-	}
-	count_out(s, packet, p->tot_len);
-	const uint8_t *mac = neigh_find(s, hop);
-	if (!mac) {
-		neigh_wait(s, hop, packet, p->tot_len);
-	} else if (!p->next && pbuf_add_header(p, ETH_HEADER + STACK_FRAME_HEADROOM) == 0) {
-		uint8_t *frame = (uint8_t *)p->payload + STACK_FRAME_HEADROOM;
-		frame_output(s, mac, ETHERTYPE_IPV4, frame,
-			     (size_t)p->tot_len - STACK_FRAME_HEADROOM);
+	LWIP_ASSERT("lwIP gathers segments", p->next == NULL);
+	count_out(s, ipa_is_v4(destination), p->payload, p->len);
+	size_t length = p->len;
+	bool has_headroom = pbuf_add_header(p, ETH_HEADER + STACK_FRAME_HEADROOM) == 0;
+	size_t skip = has_headroom ? ETH_HEADER + STACK_FRAME_HEADROOM : 0;
+	int error =
+	    frame_send_to(s, destination, (uint8_t *)p->payload + skip, length, has_headroom);
+	if (has_headroom) {
 		(void)pbuf_remove_header(p, ETH_HEADER + STACK_FRAME_HEADROOM);
-	} else {
-		frame_send_copy(s, mac, ETHERTYPE_IPV4, packet, p->tot_len);
 	}
-	return ERR_OK;
+	return error == 0 ? ERR_OK : ERR_RTE;
+}
+
+static err_t output_v4(struct netif *netif, struct pbuf *p, const ip4_addr_t *destination)
+{
+	struct ipa to = ipa_v4(destination->addr);
+	return packet_output(netif, p, &to);
+}
+
+static err_t output_v6(struct netif *netif, struct pbuf *p, const ip6_addr_t *destination)
+{
+	struct ipa to = ipa_v6(destination->addr);
+	return packet_output(netif, p, &to);
 }
 
 static err_t netif_ready(struct netif *netif)
@@ -117,70 +146,64 @@ static err_t netif_ready(struct netif *netif)
 	netif->name[0] = 'z';
 	netif->name[1] = 't';
 	netif->mtu = (u16_t)s->mtu;
+	netif->mtu6 = (u16_t)s->mtu;
 	netif->hwaddr_len = 6;
 	memcpy(netif->hwaddr, s->mac, 6);
 	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_LINK_UP;
-	netif->output = packet_output;
+	netif->output = output_v4;
+	netif->output_ip6 = output_v6;
 	return ERR_OK;
 }
 
-void netif_setup(struct stack *s, struct netif *netif, uint32_t ip, uint8_t bits)
+static ip4_addr_t mask_of(uint8_t bits)
 {
-	ip4_addr_t address = { .addr = ip };
-	ip4_addr_t mask = { .addr = bits == 0 ? 0 : htobe32(0xffffffffu << (32 - bits)) };
-	ip4_addr_t gateway = { .addr = 0 };
-	(void)netif_add(netif, &address, &mask, &gateway, s, netif_ready, ip4_input);
+	uint32_t short_of = 128u - bits; /* ipa.h counts IPv4's from 96 */
+	return (ip4_addr_t){ .addr = short_of >= 32 ? 0 : htobe32(0xffffffffu << short_of) };
+}
+
+void netif_prefix_set(struct netif *netif, const struct ipa *ip, uint8_t bits)
+{
+	if (ipa_is_v4(ip)) {
+		ip4_addr_t mask = mask_of(bits);
+		netif_set_netmask(netif, &mask);
+	}
+}
+
+void netif_setup(struct stack *s, struct netif *netif, const struct ipa *ip, uint8_t bits)
+{
+	bool is_v4 = ipa_is_v4(ip);
+	ip4_addr_t address = { .addr = is_v4 ? ip->word[3] : 0 };
+	ip4_addr_t mask = { .addr = 0 }, gateway = { .addr = 0 };
+	if (is_v4) {
+		mask = mask_of(bits);
+	}
+	(void)netif_add(netif, &address, &mask, &gateway, s, netif_ready,
+			is_v4 ? ip4_input : ip6_input);
+	if (!is_v4) {
+		netif_ip6_addr_set_parts(netif, 0, ip->word[0], ip->word[1], ip->word[2],
+					 ip->word[3]);
+		netif_ip6_addr_set_state(netif, 0, IP6_ADDR_PREFERRED);
+	}
 	netif_set_up(netif);
 }
 
-/* Fragments wait in lwIP for at most IP_REASS_MAXAGE seconds; only then is its timer needed. */
-static void expect_fragments(struct stack *s)
+void frame_to_tcp(struct stack *s, struct addr *to, const struct packet *packet)
 {
-	if (s->fragments_until_ms < s->now_ms) {
-		s->fragments_tick_ms = s->now_ms + IP_TMR_INTERVAL;
-	}
-	s->fragments_until_ms = s->now_ms + (int64_t)(IP_REASS_MAXAGE + 1) * IP_TMR_INTERVAL;
-}
-
-static void ipv4_input(struct stack *s, const struct stack_frame *f)
-{
-	const uint8_t *packet = f->bytes + ETH_HEADER;
-	size_t length = f->length - ETH_HEADER;
-	uint32_t source, destination;
-	if (length < IPV4_HEADER) {
-		s->counts.frames_dropped++;
-		return;
-	}
-	memcpy(&source, packet + IPV4_SOURCE_AT, 4);
-	memcpy(&destination, packet + IPV4_DESTINATION_AT, 4);
-	const uint8_t *sender = f->bytes + 6;
-	struct addr *to = addr_find(s, destination);
-	if (addr_find(s, source)) {
-		arp_conflict(s, source, sender);
-		to = NULL; /* our own address as a source can only be wrong */
-	}
-	if (!to) { /* not ours; broadcasts and multicasts have nobody to go to */
-		s->counts.frames_dropped++;
-		return;
-	}
-	if (f->is_authentic && addr_is_on_link(s, source)) {
-		neigh_learn(s, source, sender, true);
-	}
-	struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, (u16_t)length, PBUF_RAM);
+	struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, (u16_t)packet->length, PBUF_RAM);
 	if (!p) {
 		s->counts.frames_dropped++;
 		return;
 	}
-	memcpy(p->payload, packet, length);
-	s->counts.tcp_in += packet[IPV4_PROTOCOL_AT] == PROTOCOL_TCP;
-	if (((packet[6] << 8 | packet[7]) & IPV4_FRAGMENT_MASK) != 0) {
-		expect_fragments(s);
+	memcpy(p->payload, packet->bytes, packet->length);
+	u16_t checks = NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP;
+	NETIF_SET_CHECKSUM_CTRL(&to->netif, packet->is_authentic
+						? NETIF_CHECKSUM_ENABLE_ALL & ~checks
+						: NETIF_CHECKSUM_ENABLE_ALL);
+	if (ipa_is_v4(&to->ip)) {
+		(void)ip4_input(p, &to->netif);
+	} else {
+		(void)ip6_input(p, &to->netif);
 	}
-	u16_t checks =
-	    NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP;
-	NETIF_SET_CHECKSUM_CTRL(&to->netif, f->is_authentic ? NETIF_CHECKSUM_ENABLE_ALL & ~checks
-							    : NETIF_CHECKSUM_ENABLE_ALL);
-	(void)ip4_input(p, &to->netif);
 	stk_tcp_leave(s);
 }
 
@@ -198,8 +221,8 @@ void frame_input(struct stack *s, const struct stack_frame *f)
 	}
 	if (ethertype == ETHERTYPE_ARP) {
 		arp_input(s, f->bytes, f->length);
-	} else if (ethertype == ETHERTYPE_IPV4) {
-		ipv4_input(s, f);
+	} else if (ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6) {
+		packets_input(s, f);
 	} else {
 		s->counts.frames_dropped++;
 	}

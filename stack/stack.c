@@ -10,11 +10,11 @@
  */
 #include "stack/stack.h"
 
+#include "stack/hooks.h"
 #include "stack/internal.h"
 
 #include <errno.h>
 #include <lwip/init.h>
-#include <lwip/ip4_frag.h>
 #include <lwip/stats.h>
 #include <string.h>
 
@@ -36,12 +36,12 @@ static struct stack *create(const struct stack_config *config)
 		.now_ms = config->now_ms,
 		.mtu = config->mtu,
 		.conflict_told_ms = INT64_MIN / 2,
-		.fragments_until_ms = INT64_MIN,
-		.fragments_tick_ms = INT64_MAX,
+		.icmp_refilled_ms = config->now_ms,
 		.heap_bytes = s->heap_bytes,
 	};
 	memcpy(s->mac, config->mac, sizeof(s->mac));
 	config->callbacks->random(config->context, s->hash_key, sizeof(s->hash_key));
+	config->callbacks->random(config->context, &s->next_id, sizeof(s->next_id));
 	neigh_init(&s->neighbours);
 	lwip_init();
 	stk_tcp_clock(s);
@@ -52,23 +52,11 @@ static void destroy(struct stack *s)
 {
 	stk_tcp_close_all(s);
 	addr_close(s);
-	/* Let fragments that never came together time out. */
-	for (int second = 0; second <= IP_REASS_MAXAGE; second++) {
-		ip_reass_tmr();
-	}
+	fragments_close(&s->fragments);
+	stk_heap_free(s->groups);
+	stk_heap_free(s->ports);
 	neigh_close(&s->neighbours);
 	*s = (struct stack){ .heap_bytes = s->heap_bytes }; /* 0, or something leaks */
-}
-
-static void fragments_advance(struct stack *s)
-{
-	while (s->fragments_tick_ms <= s->now_ms) {
-		ip_reass_tmr();
-		s->fragments_tick_ms += IP_TMR_INTERVAL;
-		if (s->fragments_tick_ms > s->fragments_until_ms) {
-			s->fragments_tick_ms = INT64_MAX;
-		}
-	}
 }
 
 /* Operations do not carry the time, and the caller's clock may have moved on since it was last
@@ -93,7 +81,7 @@ static void advance(struct stack *s, int64_t now_ms)
 	s->is_clocked = true;
 	stk_tcp_advance(s);
 	neigh_advance(s);
-	fragments_advance(s);
+	fragments_advance(&s->fragments, s->now_ms);
 	stk_tcp_deliver(s);
 	s->is_clocked = false;
 }
@@ -117,19 +105,19 @@ static int64_t deadline(const struct stack *s)
 	int64_t at = stk_tcp_deadline(s);
 	int64_t ask = neigh_deadline(&s->neighbours);
 	at = ask < at ? ask : at;
-	return s->fragments_tick_ms < at ? s->fragments_tick_ms : at;
+	int64_t fragments = fragments_deadline(&s->fragments);
+	return fragments < at ? fragments : at;
 }
 
 static int source_for(struct stack *s, const struct stack_ip *remote, struct stack_ip *out)
 {
-	uint32_t destination;
-	memcpy(&destination, remote->bytes, 4);
-	const struct addr *a = remote->family == 4 ? addr_source(s, destination) : NULL;
+	struct ipa destination;
+	const struct addr *a = ipa_read(remote, &destination) ? addr_source(s, &destination) : NULL;
 	if (!a) {
 		return -ENETUNREACH;
 	}
-	*out = (struct stack_ip){ .family = 4, .bits = a->bits };
-	memcpy(out->bytes, &a->ip, 4);
+	*out = ipa_name(&a->ip, 0);
+	out->bits = (uint8_t)(out->family == 4 ? a->bits - 96 : a->bits);
 	return 0;
 }
 
@@ -144,9 +132,8 @@ static void stats(const struct stack *s, struct stack_stats *out)
 
 static bool neighbour(const struct stack *s, const struct stack_ip *ip, uint8_t mac[6])
 {
-	uint32_t address;
-	memcpy(&address, ip->bytes, 4);
-	return ip->family == 4 && neigh_peek(s, address, mac);
+	struct ipa a;
+	return ipa_read(ip, &a) && neigh_peek(s, &a, mac);
 }
 
 __attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32_t abi)
@@ -179,6 +166,12 @@ __attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32
 		.tcp_info = stk_tcp_info,
 		.stats = stats,
 		.neighbour = neighbour,
+		.udp_open = stk_udp_open,
+		.udp_close = stk_udp_close,
+		.udp_send = stk_udp_send,
+		.echo_send = stk_echo_send,
+		.group_join = stk_group_join,
+		.group_leave = stk_group_leave,
 	};
 	return abi == STACK_ABI ? &ops : NULL;
 }

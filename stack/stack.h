@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* The ABI of liblwip.so: one TCP/IP stack, Ethernet frames on one side, streams on the other.
+/* The ABI of liblwip.so: one TCP/IP stack, Ethernet frames on one side, streams and
+ * datagrams on the other.
  *
  * The daemon loads one private copy of the library per network (docs/ARCHITECTURE.md, design D2),
  * because lwIP keeps its state in globals. So the library exports exactly one function, stack_open,
@@ -19,11 +20,13 @@
 #include <sys/uio.h>
 
 enum {
-	STACK_ABI = 1,
+	STACK_ABI = 2,
 	STACK_FRAME_HEADROOM =
 	    64, /* bytes before each output frame that the callee may overwrite */
 	STACK_MAX_ADDRESSES = 32,
 	STACK_MAX_ROUTES = 128,
+	STACK_V4 = 1, /* families, for UDP ports */
+	STACK_V6 = 2,
 };
 
 struct stack;     /* one stack */
@@ -48,6 +51,31 @@ struct stack_frame {
 	const uint8_t *bytes; /* Ethernet header first */
 	uint32_t length;
 	bool is_authentic; /* source MAC is the authenticated sender's: checksums need no check */
+};
+
+/* What goes into the IP header of a datagram. */
+struct stack_marks {
+	uint8_t tos;        /* traffic class */
+	uint8_t ttl;        /* hop limit; 0 = 64 */
+	bool dont_fragment; /* -EMSGSIZE rather than fragments */
+};
+
+/* A received datagram, borrowed for the call. */
+struct stack_datagram {
+	struct stack_ip local;  /* where it was sent to: an address of ours, a group, a broadcast */
+	struct stack_ip remote; /* who sent it; its port as well */
+	uint8_t tos, ttl;
+	const uint8_t *bytes; /* UDP: the payload. Echo: the whole ICMP message */
+	uint32_t length;
+};
+
+/* Something of ours did not arrive. `protocol`: 17 UDP, 1 or 58 an echo request. */
+struct stack_unreachable {
+	struct stack_ip local, remote; /* port of an echo request: its identifier, remote 0 */
+	uint8_t protocol;
+	uint8_t type, code; /* of the ICMP message; type 0 = our own finding */
+	int error;          /* Linux errno: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ... */
+	uint32_t mtu;       /* with EMSGSIZE: what the router said, 0 = unknown */
 };
 
 struct stack_callbacks {
@@ -83,6 +111,15 @@ struct stack_callbacks {
 	void (*random)(void *context, void *out, size_t length);
 	/* The stack found a broken invariant. Must not return. */
 	void (*fail)(void *context, const char *text);
+
+	/* The following may be NULL: then datagrams are not wanted. They are made from inside
+	 * input() and advance(), may call any operation but destroy, and no lwIP state is open. */
+
+	/* A datagram for an open port, to one of our addresses, a broadcast or a joined group. */
+	void (*datagram)(void *context, const struct stack_datagram *datagram);
+	/* An answer to an echo request; local.port is its identifier. */
+	void (*echo)(void *context, const struct stack_datagram *message);
+	void (*unreachable)(void *context, const struct stack_unreachable *report);
 };
 
 struct stack_config {
@@ -117,6 +154,7 @@ struct stack_stats {
 	uint64_t frames_in, frames_out, frames_dropped;
 	uint64_t tcp_in, tcp_out, tcp_retransmitted, tcp_resets_out;
 	uint64_t icmp_echo_answered;
+	uint64_t udp_in, udp_out, udp_no_port, icmp_errors_out;
 	uint32_t tcp_connections, tcp_time_wait, neighbours;
 	uint64_t heap_bytes; /* memory held by this stack now */
 };
@@ -131,8 +169,9 @@ struct stack_ops {
 	void (*destroy)(struct stack *stack);
 
 	/* Replace all our addresses (with prefix lengths). Connections from addresses that went
-	 * away are aborted (closed with ECONNABORTED). Each new address is announced once. 0,
-	 * -E2BIG, -EINVAL or, for IPv6, -EAFNOSUPPORT; then nothing has changed. */
+	 * away are aborted (closed with ECONNABORTED). Each new address is announced once and valid
+	 * at once. 0, -E2BIG or -EINVAL (no host's address, or IPv6 with an MTU below 1280); then
+	 * nothing has changed. */
 	int (*addresses_set)(struct stack *stack, const struct stack_ip *addresses, size_t count);
 	int (*routes_set)(struct stack *stack, const struct stack_route *routes, size_t count);
 
@@ -145,7 +184,8 @@ struct stack_ops {
 	 * advance(). */
 	int64_t (*deadline)(const struct stack *stack);
 
-	/* Listen on a port of every address. 0, -EADDRINUSE or -ENOMEM. */
+	/* Listen on a port of every address of both families (`admit` tells them apart). 0,
+	 * -EADDRINUSE or -ENOMEM. */
 	int (*tcp_listen)(struct stack *stack, uint16_t port);
 	/* Stop; established connections stay. */
 	void (*tcp_unlisten)(struct stack *stack, uint16_t port);
@@ -185,8 +225,31 @@ struct stack_ops {
 
 	void (*stats)(const struct stack *stack, struct stack_stats *out);
 
-	/* The MAC that was last heard with an IPv4 address, for people who ask. False: none. */
+	/* The MAC that was last heard with an address, for people who ask. False: none. */
 	bool (*neighbour)(const struct stack *stack, const struct stack_ip *ip, uint8_t mac[6]);
+
+	/* --- UDP. The service owns the ports; the stack only needs to know for which of them
+	 * somebody listens. */
+
+	/* Datagrams to `port` of these families (STACK_V4 | STACK_V6) are wanted; counted, so each
+	 * call needs its udp_close. 0, -EINVAL, -ENOMEM or -ENOBUFS (opened 255 times). */
+	int (*udp_open)(struct stack *stack, uint16_t port, unsigned families);
+	void (*udp_close)(struct stack *stack, uint16_t port, unsigned families);
+	/* Send one datagram, at once; copied. `local` must have a port, its family may be 0. The
+	 * remote address may be a broadcast or a group. Returns 0, -EMSGSIZE, -ENETUNREACH,
+	 * -EADDRNOTAVAIL, -EINVAL. Own addresses are the service's short cut: -ENETUNREACH. */
+	int (*udp_send)(struct stack *stack, const struct stack_ip *local,
+			const struct stack_ip *remote, const struct stack_marks *marks,
+			const struct iovec *iov, int count);
+	/* Send an echo request. The bytes are a whole ICMP message as a program's ping socket gives
+	 * it; type, code, checksum and identifier (local.port) are set here. */
+	int (*echo_send)(struct stack *stack, const struct stack_ip *local,
+			 const struct stack_ip *remote, const struct stack_marks *marks,
+			 const struct iovec *iov, int count);
+	/* Receive what is sent to a multicast group; counted. 0, -EINVAL, -ENOBUFS, -ENOMEM; leave
+	 * also -EADDRNOTAVAIL (not joined). */
+	int (*group_join)(struct stack *stack, const struct stack_ip *group);
+	int (*group_leave)(struct stack *stack, const struct stack_ip *group);
 };
 
 /* The library's only symbol. NULL if `abi` is not the one it was built for. */

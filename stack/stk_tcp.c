@@ -65,12 +65,12 @@ int stk_tcp_listen(struct stack *s, uint16_t port)
 			return -EADDRINUSE;
 		}
 	}
-	struct tcp_pcb *pcb = tcp_new();
+	struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
 	if (!pcb) {
 		return -ENOMEM;
 	}
 	ip_set_option(pcb, SOF_REUSEADDR); /* connections with this local port may exist */
-	err_t error = tcp_bind(pcb, IP4_ADDR_ANY, port);
+	err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
 	struct tcp_pcb *listener = error == ERR_OK ? tcp_listen(pcb) : NULL;
 	if (!listener) {
 		tcp_abort(pcb);
@@ -92,16 +92,17 @@ void stk_tcp_unlisten(struct stack *s, uint16_t port)
 	}
 }
 
-static int connect_pcb(struct tcp_pcb *pcb, uint32_t local, uint16_t local_port, uint32_t remote,
-		       uint16_t remote_port)
+static int connect_pcb(struct tcp_pcb *pcb, const struct stack_tcp *tcp)
 {
-	ip4_addr_t from = { .addr = local }, to = { .addr = remote };
+	ip_addr_t from, to;
+	ipa_to_lwip(&tcp->local_ip, &from);
+	ipa_to_lwip(&tcp->remote_ip, &to);
 	tcp_pcb_watch(pcb);
 	ip_set_option(pcb, SOF_REUSEADDR); /* ports are the service's business (S5) */
 	stk_tcp_enter(&the_stack, pcb);
-	err_t error = tcp_bind(pcb, &from, local_port);
+	err_t error = tcp_bind(pcb, &from, tcp->local_port);
 	if (error == ERR_OK) {
-		error = tcp_connect(pcb, &to, remote_port, tcp_on_connected);
+		error = tcp_connect(pcb, &to, tcp->remote_port, tcp_on_connected);
 	}
 	stk_tcp_leave(&the_stack);
 	return -errmap(error);
@@ -110,19 +111,21 @@ static int connect_pcb(struct tcp_pcb *pcb, uint32_t local, uint16_t local_port,
 int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
 		    void *context, struct stack_tcp **out)
 {
-	uint32_t from = 0, to;
-	memcpy(&to, remote->bytes, 4);
-	if (local->family == 4) {
-		memcpy(&from, local->bytes, 4);
-	}
-	if (remote->family != 4 || addr_find(s, to) || addr_next_hop(s, to) == 0) {
+	struct ipa from, to;
+	if (!ipa_read(remote, &to) || addr_find(s, &to) || !addr_next_hop(s, &to)) {
 		return -ENETUNREACH; /* our own addresses: the service's short cut, not the stack */
 	}
-	const struct addr *source = from ? addr_find(s, from) : addr_source(s, to);
-	if (!source || local->port == 0 || remote->port == 0) {
+	const struct addr *source = NULL;
+	if (local->family == 0) {
+		source = addr_source(s, &to);
+	} else if (ipa_read(local, &from)) {
+		source = ipa_is_unspecified(&from) ? addr_source(s, &to) : addr_find(s, &from);
+	}
+	if (!source || ipa_is_v4(&source->ip) != ipa_is_v4(&to) || local->port == 0 ||
+	    remote->port == 0) {
 		return -EADDRNOTAVAIL;
 	}
-	struct tcp_pcb *pcb = tcp_new();
+	struct tcp_pcb *pcb = tcp_new_ip_type(ipa_is_v4(&to) ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
 	struct stack_tcp *tcp = pcb ? tcp_handle_new(s, pcb) : NULL;
 	if (!tcp) {
 		if (pcb) {
@@ -133,16 +136,16 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 	tcp->is_known = true;
 	tcp->context = context;
 	tcp_attach(tcp);
-	int error = connect_pcb(pcb, source->ip, local->port, to, remote->port);
+	tcp->local_ip = source->ip;
+	tcp->local_port = local->port;
+	tcp->remote_ip = to;
+	tcp->remote_port = remote->port;
+	int error = connect_pcb(pcb, tcp);
 	if (error != 0) {
 		tcp_abandon(tcp_detach(tcp), 0);
 		tcp_handle_free(s, tcp);
 		return error;
 	}
-	tcp->local_ip = source->ip;
-	tcp->local_port = local->port;
-	tcp->remote_ip = to;
-	tcp->remote_port = remote->port;
 	*out = tcp;
 	return 0;
 }
@@ -208,12 +211,15 @@ void stk_tcp_close_all(struct stack *s)
 	s->entered = NULL;
 }
 
-void stk_tcp_unreachable(struct stack *s, uint32_t ip)
+void stk_tcp_unreachable(struct stack *s, const struct ipa *ip)
 {
 	for (struct stack_tcp *tcp = s->connections, *next; tcp; tcp = next) {
 		next = tcp->next;
-		if (tcp->pcb && tcp->pcb->state == SYN_SENT &&
-		    addr_next_hop(s, tcp->remote_ip) == ip) {
+		const struct ipa *hop = NULL;
+		if (tcp->pcb && tcp->pcb->state == SYN_SENT) {
+			hop = addr_next_hop(s, &tcp->remote_ip);
+		}
+		if (hop && ipa_equal(hop, ip)) {
 			tcp_abandon(tcp_detach(tcp), 0);
 			tcp->error = EHOSTUNREACH;
 			tcp_tell(s, tcp, EVENT_CLOSED);

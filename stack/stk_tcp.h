@@ -37,7 +37,7 @@ struct stack_tcp {
 	bool is_over;   /* ended: `closed` once everything is read */
 	bool wants_fin; /* shutdown_write before the connection was there */
 	int error;      /* for `closed` */
-	uint32_t local_ip, remote_ip;
+	struct ipa local_ip, remote_ip;
 	uint16_t local_port, remote_port;
 };
 

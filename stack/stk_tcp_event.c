@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <lwip/priv/tcp_priv.h>
-#include <string.h>
 
 enum {
 	/* Handshakes begun by others and not finished, per network. A SYN above that is dropped;
@@ -144,11 +143,10 @@ void tcp_listener_prepare(struct tcp_pcb *listener)
 	tcp_ext_arg_set_callbacks(listener, EXT_ID, &callbacks);
 }
 
-static struct stack_ip name_of(uint32_t ip, uint16_t port)
+static struct stack_ip name_of(const ip_addr_t *ip, uint16_t port)
 {
-	struct stack_ip name = { .family = 4, .bits = 32, .port = port };
-	memcpy(name.bytes, &ip, 4);
-	return name;
+	struct ipa a = ipa_of_lwip(ip);
+	return ipa_name(&a, port);
 }
 
 signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options_length,
@@ -167,8 +165,8 @@ signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_
 	if ((flags & TCP_SYN) == 0 || (flags & (TCP_ACK | TCP_RST)) != 0) {
 		return ERR_OK; /* lwIP answers it with RST or not at all */
 	}
-	struct stack_ip local = name_of(ip4_current_dest_addr()->addr, header->dest);
-	struct stack_ip remote = name_of(ip4_current_src_addr()->addr, header->src);
+	struct stack_ip local = name_of(ip_current_dest_addr(), header->dest);
+	struct stack_ip remote = name_of(ip_current_src_addr(), header->src);
 	if (s->half_open >= HALF_OPEN_MAX || !s->callbacks->admit(s->context, &local, &remote)) {
 		s->counts.frames_dropped++;
 		return ERR_WOULDBLOCK;
@@ -189,9 +187,9 @@ err_t tcp_on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
 		return ERR_MEM; /* lwIP resets it */
 	}
 	tcp->is_established = true;
-	tcp->local_ip = pcb->local_ip.addr;
+	tcp->local_ip = ipa_of_lwip(&pcb->local_ip);
 	tcp->local_port = pcb->local_port;
-	tcp->remote_ip = pcb->remote_ip.addr;
+	tcp->remote_ip = ipa_of_lwip(&pcb->remote_ip);
 	tcp->remote_port = pcb->remote_port;
 	tcp_attach(tcp);
 	tcp_tell(s, tcp, EVENT_ACCEPTED);
@@ -203,8 +201,8 @@ err_t tcp_on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
 /* Ask the caller to take a new connection; without a context it is refused with RST. */
 static void tell_accepted(struct stack *s, struct stack_tcp *tcp)
 {
-	struct stack_ip local = name_of(tcp->local_ip, tcp->local_port);
-	struct stack_ip remote = name_of(tcp->remote_ip, tcp->remote_port);
+	struct stack_ip local = ipa_name(&tcp->local_ip, tcp->local_port);
+	struct stack_ip remote = ipa_name(&tcp->remote_ip, tcp->remote_port);
 	tcp->is_known = true;
 	void *context = s->callbacks->accepted(s->context, tcp, &local, &remote);
 	if (s->delivering != tcp) {

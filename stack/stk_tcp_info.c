@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <lwip/priv/tcp_priv.h>
-#include <string.h>
 
 void stk_tcp_set_context(struct stack_tcp *tcp, void *context)
 {
@@ -13,10 +12,8 @@ void stk_tcp_set_context(struct stack_tcp *tcp, void *context)
 
 void stk_tcp_names(const struct stack_tcp *tcp, struct stack_ip *local, struct stack_ip *remote)
 {
-	*local = (struct stack_ip){ .family = 4, .bits = 32, .port = tcp->local_port };
-	*remote = (struct stack_ip){ .family = 4, .bits = 32, .port = tcp->remote_port };
-	memcpy(local->bytes, &tcp->local_ip, 4);
-	memcpy(remote->bytes, &tcp->remote_ip, 4);
+	*local = ipa_name(&tcp->local_ip, tcp->local_port);
+	*remote = ipa_name(&tcp->remote_ip, tcp->remote_port);
 }
 
 static int set_flag(struct tcp_pcb *pcb, enum stack_option option, int value)

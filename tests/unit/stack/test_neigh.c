@@ -202,8 +202,13 @@ static void bad_addresses_change_nothing(void **state)
 	assert_int_equal(ops->addresses_set(p.a->stack, list, STACK_MAX_ADDRESSES + 1), -E2BIG);
 	list[1].bytes[0] = 224;
 	assert_int_equal(ops->addresses_set(p.a->stack, list, 2), -EINVAL);
-	list[1].family = 6;
-	assert_int_equal(ops->addresses_set(p.a->stack, list, 2), -EAFNOSUPPORT);
+	list[1].family = 7;
+	assert_int_equal(ops->addresses_set(p.a->stack, list, 2), -EINVAL);
+	static const char *const wrong[] = { "ff02::1", "::1", "::", "::ffff:10.9.0.2" };
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		list[1] = ip_of(wrong[i], 0);
+		assert_int_equal(ops->addresses_set(p.a->stack, list, 2), -EINVAL);
+	}
 	struct conn *c = pair_connect(&p); /* 10.1.0.1 is still ours */
 	assert_false(c->is_closed);
 	assert_int_equal(ops->addresses_set(p.a->stack, list + 2, STACK_MAX_ADDRESSES - 2), 0);

@@ -41,8 +41,9 @@ uint8_t pattern_byte(uint64_t offset)
 
 struct stack_ip ip_of(const char *text, uint16_t port)
 {
-	struct stack_ip ip = { .family = 4, .bits = 32, .port = port };
-	if (inet_pton(AF_INET, text, ip.bytes) != 1) {
+	bool is_v6 = strchr(text, ':') != NULL;
+	struct stack_ip ip = { .family = is_v6 ? 6 : 4, .bits = is_v6 ? 128 : 32, .port = port };
+	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, ip.bytes) != 1) {
 		die("not an address", text);
 	}
 	return ip;
@@ -346,9 +347,10 @@ static void on_closed(void *tcp_context, int error)
 static void on_multicast(void *context, const uint8_t mac[6], uint32_t adi, bool join)
 {
 	struct host *h = context;
-	if (memcmp(mac, "\xff\xff\xff\xff\xff\xff", 6) != 0 || h->group_count == HOST_GROUPS) {
+	if ((mac[0] & 1) == 0 || h->group_count == HOST_GROUPS) {
 		die("multicast", "unexpected group");
 	}
+	memcpy(h->groups[h->group_count].mac, mac, 6);
 	h->groups[h->group_count].adi = adi;
 	h->groups[h->group_count++].joined = join;
 }
@@ -373,6 +375,51 @@ static void on_fail(void *context, const char *text)
 {
 	(void)context;
 	die("the stack's invariant", text);
+}
+
+uint64_t sum_of_bytes(const uint8_t *bytes, uint32_t length)
+{
+	uint64_t sum = length;
+	for (uint32_t i = 0; i < length; i++) {
+		sum += bytes[i] * (uint64_t)(i + 1);
+	}
+	return sum;
+}
+
+static void hear(struct heard *heard, size_t *count, const struct stack_datagram *d)
+{
+	if (*count < HOST_HEARD) {
+		heard += *count;
+		*heard = (struct heard){ .local = d->local,
+					 .remote = d->remote,
+					 .tos = d->tos,
+					 .ttl = d->ttl,
+					 .length = d->length,
+					 .sum = sum_of_bytes(d->bytes, d->length) };
+		memcpy(heard->bytes, d->bytes, d->length < 64 ? d->length : 64);
+	}
+	(*count)++;
+}
+
+static void on_datagram(void *context, const struct stack_datagram *d)
+{
+	struct host *h = context;
+	hear(h->datagrams, &h->datagram_count, d);
+}
+
+static void on_echo(void *context, const struct stack_datagram *d)
+{
+	struct host *h = context;
+	hear(h->echoes, &h->echo_count, d);
+}
+
+static void on_unreachable(void *context, const struct stack_unreachable *report)
+{
+	struct host *h = context;
+	if (h->report_count < HOST_HEARD) {
+		h->reports[h->report_count] = *report;
+	}
+	h->report_count++;
 }
 
 struct conn *host_connect(struct host *h, const char *address, uint16_t port, uint16_t local_port)
@@ -427,6 +474,9 @@ struct host *wire_host(struct wire *w, uint8_t number, const char *address, uint
 		.conflict = on_conflict,
 		.random = on_random,
 		.fail = on_fail,
+		.datagram = on_datagram,
+		.echo = on_echo,
+		.unreachable = on_unreachable,
 	};
 	struct stack_config config = { .size = sizeof(config),
 				       .mtu = 2800,

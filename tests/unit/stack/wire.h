@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_HOSTS = 128, HOST_CONNS = 1200, HOST_GROUPS = 64 };
+enum { WIRE_HOSTS = 128, HOST_CONNS = 1200, HOST_GROUPS = 64, HOST_HEARD = 64 };
 
 struct wire;
 struct host;
@@ -31,6 +31,15 @@ struct conn {
 	struct stack_ip local, remote;
 };
 
+/* A datagram or echo reply as the service would get it. */
+struct heard {
+	struct stack_ip local, remote;
+	uint8_t tos, ttl;
+	uint32_t length;
+	uint64_t sum;      /* of all bytes, each times its place */
+	uint8_t bytes[64]; /* the first */
+};
+
 struct host {
 	struct wire *wire;
 	struct stacklib library;
@@ -44,10 +53,15 @@ struct host {
 	struct conn conns[HOST_CONNS];
 	unsigned frames_out, conflicts, wakeups;
 	struct {
+		uint8_t mac[6];
 		uint32_t adi;
 		bool joined;
 	} groups[HOST_GROUPS];
 	size_t group_count;
+	struct heard datagrams[HOST_HEARD], echoes[HOST_HEARD];
+	size_t datagram_count, echo_count; /* may exceed HOST_HEARD */
+	struct stack_unreachable reports[HOST_HEARD];
+	size_t report_count;
 	bool is_authentic; /* frames from this host are marked so */
 };
 
@@ -87,6 +101,7 @@ struct conn *host_conn(struct host *h, size_t n);
 void conn_send(struct conn *c, uint64_t length, bool fin_after);
 /* Read everything there is and compare it. */
 void conn_read(struct conn *c);
+uint64_t sum_of_bytes(const uint8_t *bytes, uint32_t length);
 uint8_t pattern_byte(uint64_t offset);
 
 #endif
