@@ -154,7 +154,7 @@ static void set_finish(struct stack *s, struct fragment_set *set, const struct p
 	bool is_v4 = ipa_is_v4(&set->source);
 	uint32_t header = is_v4 ? IPV4_HEADER : IPV6_HEADER;
 	uint8_t *bytes = NULL;
-	if (header + set->total <= PAYLOAD_MAX) {
+	if (set->total + (is_v4 ? header : 0) <= PAYLOAD_MAX) {
 		bytes = stk_heap_alloc(header + set->total);
 	}
 	if (!bytes) {

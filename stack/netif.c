@@ -189,7 +189,10 @@ void netif_setup(struct stack *s, struct netif *netif, const struct ipa *ip, uin
 
 void frame_to_tcp(struct stack *s, struct addr *to, const struct packet *packet)
 {
-	struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, (u16_t)packet->length, PBUF_RAM);
+	struct pbuf *p = NULL;
+	if (packet->length <= UINT16_MAX) { /* fragments of a larger segment: nobody sends such */
+		p = pbuf_alloc(PBUF_RAW_TX, (u16_t)packet->length, PBUF_RAM);
+	}
 	if (!p) {
 		s->counts.frames_dropped++;
 		return;

@@ -36,7 +36,7 @@ static struct stack *create(const struct stack_config *config)
 		.now_ms = config->now_ms,
 		.mtu = config->mtu,
 		.conflict_told_ms = INT64_MIN / 2,
-		.icmp_refilled_ms = config->now_ms,
+		.icmp_refilled_ms = config->now_ms - 1000, /* a full burst */
 		.heap_bytes = s->heap_bytes,
 	};
 	memcpy(s->mac, config->mac, sizeof(s->mac));
