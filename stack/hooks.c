@@ -101,17 +101,17 @@ void nd6_restart_netif(struct netif *netif)
 	(void)netif;
 }
 
-struct netif *nd6_find_route(const ip6_addr_t *destination)
+struct netif *nd6_find_route(const ip6_addr_t *ip6addr)
 {
-	(void)destination;
+	(void)ip6addr;
 	return NULL; /* stk_hook_route6() knew none */
 }
 
 /* The network is one link: packets too big for it are never sent, nor does anybody beyond a router
  * lower the MTU by a message that everybody on the link could forge. */
-u16_t nd6_get_destination_mtu(const ip6_addr_t *destination, struct netif *netif)
+u16_t nd6_get_destination_mtu(const ip6_addr_t *ip6addr, struct netif *netif)
 {
-	(void)destination;
+	(void)ip6addr;
 	(void)netif;
 	return (u16_t)the_stack.mtu;
 }

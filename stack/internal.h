@@ -157,9 +157,9 @@ void icmp_port_unreachable(struct stack *s, const struct packet *packet);
 void icmp_report(struct stack *s, const uint8_t *packet, size_t length, int error);
 
 /* group.c */
-int group_join(struct stack *s, const struct ipa *group);
-int group_leave(struct stack *s, const struct ipa *group);
-bool group_is_joined(const struct stack *s, const struct ipa *group);
+int group_join(struct stack *s, const struct ipa *ip);
+int group_leave(struct stack *s, const struct ipa *ip);
+bool group_is_joined(const struct stack *s, const struct ipa *ip);
 int stk_group_join(struct stack *s, const struct stack_ip *group);
 int stk_group_leave(struct stack *s, const struct stack_ip *group);
 

@@ -33,7 +33,9 @@ void ipa_multicast_mac(const struct ipa *group, uint8_t mac[6])
 {
 	if (ipa_is_v4(group)) {
 		uint32_t low = htobe32(be32toh(group->word[3]) & 0x7fffff);
-		memcpy(mac, "\x01\x00\x5e", 3);
+		mac[0] = 0x01;
+		mac[1] = 0x00;
+		mac[2] = 0x5e;
 		memcpy(mac + 3, (const uint8_t *)&low + 1, 3);
 	} else {
 		memset(mac, 0x33, 2);
@@ -65,10 +67,11 @@ void ipa_to_lwip(const struct ipa *a, struct ip_addr *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (ipa_is_v4(a)) {
-		ip_addr_set_ip4_u32(out, a->word[3]);
+		ip_2_ip4(out)->addr = a->word[3];
+		out->type = IPADDR_TYPE_V4;
 	} else {
 		memcpy(ip_2_ip6(out)->addr, a->word, sizeof(a->word));
-		IP_SET_TYPE_VAL(*out, IPADDR_TYPE_V6);
+		out->type = IPADDR_TYPE_V6;
 	}
 }
 

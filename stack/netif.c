@@ -24,6 +24,7 @@ enum {
 	IPV4_HEADER = 20,
 	IPV6_HEADER = 40,
 	IPV4_PROTOCOL_AT = 9,
+	IPV6_LENGTH_AT = 4,
 	IPV6_PROTOCOL_AT = 6,
 	PROTOCOL_TCP = 6,
 	TCP_FLAGS_AT = 13,
@@ -90,11 +91,11 @@ int frame_send_to(struct stack *s, const struct ipa *destination, uint8_t *packe
 		send_to_mac(s, mac, packet, length, has_headroom);
 		return 0;
 	}
-	if (addr_is_broadcast(s, destination)) {
+	const struct ipa *next = addr_next_hop(s, destination); /* first: it remembers */
+	if (!next && addr_is_broadcast(s, destination)) {
 		send_to_mac(s, everybody, packet, length, has_headroom);
 		return 0;
 	}
-	const struct ipa *next = addr_next_hop(s, destination);
 	if (!next) {
 		s->counts.frames_dropped++;
 		return -ENETUNREACH;
@@ -187,22 +188,33 @@ void netif_setup(struct stack *s, struct netif *netif, const struct ipa *ip, uin
 	netif_set_up(netif);
 }
 
+/* lwIP gets the IP header and the segment, never an extension header between them: its walk through
+ * their options reads beyond the packet (found by tests/fuzz/fuzz_stack_input.c). */
 void frame_to_tcp(struct stack *s, struct addr *to, const struct packet *packet)
 {
+	bool is_v4 = ipa_is_v4(&to->ip);
+	size_t header = is_v4 ? IPV4_HEADER : IPV6_HEADER, length = packet->payload_length;
 	struct pbuf *p = NULL;
-	if (packet->length <= UINT16_MAX) { /* fragments of a larger segment: nobody sends such */
-		p = pbuf_alloc(PBUF_RAW_TX, (u16_t)packet->length, PBUF_RAM);
+	if (header + length <= UINT16_MAX) { /* fragments of a larger one: nobody sends such */
+		p = pbuf_alloc(PBUF_RAW_TX, (u16_t)(header + length), PBUF_RAM);
 	}
 	if (!p) {
 		s->counts.frames_dropped++;
 		return;
 	}
-	memcpy(p->payload, packet->bytes, packet->length);
+	uint8_t *bytes = p->payload;
+	memcpy(bytes, packet->bytes, header);
+	memcpy(bytes + header, packet->payload, length);
+	if (!is_v4) {
+		bytes[IPV6_LENGTH_AT] = (uint8_t)(length >> 8);
+		bytes[IPV6_LENGTH_AT + 1] = (uint8_t)length;
+		bytes[IPV6_PROTOCOL_AT] = PROTOCOL_TCP;
+	}
 	u16_t checks = NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP;
 	NETIF_SET_CHECKSUM_CTRL(&to->netif, packet->is_authentic
 						? NETIF_CHECKSUM_ENABLE_ALL & ~checks
 						: NETIF_CHECKSUM_ENABLE_ALL);
-	if (ipa_is_v4(&to->ip)) {
+	if (is_v4) {
 		(void)ip4_input(p, &to->netif);
 	} else {
 		(void)ip6_input(p, &to->netif);

@@ -70,23 +70,23 @@ static void v4_count(struct stack *s, int change)
 	}
 }
 
-int stk_udp_open(struct stack *s, uint16_t number, unsigned families)
+int stk_udp_open(struct stack *s, uint16_t port, unsigned families)
 {
-	if (number == 0 || families == 0 || (families & ~(unsigned)(STACK_V4 | STACK_V6)) != 0 ||
+	if (port == 0 || families == 0 || (families & ~(unsigned)(STACK_V4 | STACK_V6)) != 0 ||
 	    !s->callbacks->datagram) {
 		return -EINVAL;
 	}
-	struct port *port = port_find(s, number);
-	if (!port && !(port = port_add(s, number))) {
+	struct port *entry = port_find(s, port);
+	if (!entry && !(entry = port_add(s, port))) {
 		return -ENOMEM;
 	}
 	for (int i = 0; i < 2; i++) {
-		if ((families >> i & 1) != 0 && port->references[i] == REFERENCES_MAX) {
+		if ((families >> i & 1) != 0 && entry->references[i] == REFERENCES_MAX) {
 			return -ENOBUFS;
 		}
 	}
 	for (int i = 0; i < 2; i++) {
-		port->references[i] = (uint8_t)(port->references[i] + (families >> i & 1));
+		entry->references[i] = (uint8_t)(entry->references[i] + (families >> i & 1));
 	}
 	if ((families & STACK_V4) != 0) {
 		v4_count(s, 1);
@@ -94,23 +94,23 @@ int stk_udp_open(struct stack *s, uint16_t number, unsigned families)
 	return 0;
 }
 
-void stk_udp_close(struct stack *s, uint16_t number, unsigned families)
+void stk_udp_close(struct stack *s, uint16_t port, unsigned families)
 {
-	struct port *port = port_find(s, number);
-	if (!port) {
+	struct port *entry = port_find(s, port);
+	if (!entry) {
 		return;
 	}
 	for (int i = 0; i < 2; i++) {
-		if ((families >> i & 1) != 0 && port->references[i] > 0) {
-			port->references[i]--;
+		if ((families >> i & 1) != 0 && entry->references[i] > 0) {
+			entry->references[i]--;
 			if (i == 0) {
 				v4_count(s, -1);
 			}
 		}
 	}
-	if (port->references[0] == 0 && port->references[1] == 0) {
+	if (entry->references[0] == 0 && entry->references[1] == 0) {
 		struct port *end = s->ports + s->port_count;
-		memmove(port, port + 1, (size_t)(end - port - 1) * sizeof(*port));
+		memmove(entry, entry + 1, (size_t)(end - entry - 1) * sizeof(*entry));
 		s->port_count--;
 	}
 }

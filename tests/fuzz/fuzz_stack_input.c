@@ -6,7 +6,10 @@
  * authentic: checksums are not checked. The input is a list of steps, each a kind and its bytes: 0
  * a raw frame: u16 length, bytes 1  a TCP segment to port 80 that knows the sequence numbers of its
  * connection: flags, port, seq and ack as i16 beside what is right, window, u8 options length, u16
- * payload length, bytes 2  u16 ms pass 3  an operation: which, connection, u16 argument
+ * payload length, bytes 2  u16 ms pass 3  an operation: which, connection, u16 argument 4  an IPv6
+ * packet to us from a neighbour: next header, u16 length, bytes (the seeds of neighbour discovery,
+ * fragments and ICMPv6) 5  the same for IPv4: protocol, u16 fragment field, u16 length, bytes 6  a
+ * datagram or echo request of ours: which, where to, u16 length 7  ports and groups: which, u16
  */
 #include "base/rd.h"
 #include "stack/internal.h"
@@ -42,7 +45,8 @@ static void on_output(void *context, uint8_t *frame, uint32_t length)
 {
 	(void)context;
 	memset(frame - STACK_FRAME_HEADROOM, 0x5a, STACK_FRAME_HEADROOM);
-	BUG_ON(length < 14 + 20 || length > 14 + 2800);
+	BUG_ON(length < 14 + 20 || length > 14 + 2800 ||
+	       (frame[0] & 1 && frame[0] != 0xff && frame[0] != 1 && frame[0] != 0x33));
 	BUG_ON(memcmp(frame + 6, OUR_MAC, 6) != 0);
 	if (length < 54 || frame[12] != 8 || frame[13] != 0 || frame[23] != 6) {
 		return;
@@ -60,7 +64,7 @@ static void on_output(void *context, uint8_t *frame, uint32_t length)
 static bool on_admit(void *context, const struct stack_ip *local, const struct stack_ip *remote)
 {
 	(void)context;
-	BUG_ON(local->family != 4 || remote->family != 4);
+	BUG_ON(local->family != remote->family);
 	return admits;
 }
 
@@ -245,9 +249,134 @@ static void step_operation(struct rd *r)
 	}
 }
 
+static void read_all(const uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		seed += bytes[i]; /* the sanitizer looks */
+	}
+}
+
+static void on_datagram(void *context, const struct stack_datagram *d)
+{
+	(void)context;
+	BUG_ON(d->local.family != d->remote.family);
+	read_all(d->bytes, d->length);
+	struct stack_marks marks = { .ttl = d->ttl };
+	struct iovec iov = { (void *)(uintptr_t)d->bytes, d->length };
+	struct stack_ip local = d->local;
+	local.family = 0; /* may have been a group */
+	(void)ops->udp_send(stack, &local, &d->remote, &marks, &iov, 1);
+}
+
+static void on_echo(void *context, const struct stack_datagram *d)
+{
+	(void)context;
+	read_all(d->bytes, d->length);
+}
+
+static void on_unreachable(void *context, const struct stack_unreachable *u)
+{
+	(void)context;
+	BUG_ON(u->error <= 0 || u->local.family != u->remote.family);
+}
+
+static const uint8_t OURS6[16] = { 0xfd, [15] = 1 }, PEER6[16] = { 0xfd, [15] = 2 };
+
+static void step_packet6(struct rd *r)
+{
+	static uint8_t frame[FRAME];
+	uint8_t next = rd_u8(r);
+	size_t length = rd_u16(r) % 4096;
+	length = length < rd_left(r) ? length : rd_left(r);
+	memset(frame, 0, 54);
+	memcpy(frame, OUR_MAC, 6);
+	memcpy(frame + 6, PEER_MAC, 6);
+	put(frame + 12, 0x86dd, 2);
+	frame[14] = 0x60;
+	put(frame + 18, (uint32_t)length, 2);
+	frame[20] = next;
+	frame[21] = 255;
+	memcpy(frame + 22, PEER6, 16);
+	memcpy(frame + 38, OURS6, 16);
+	rd_copy(r, frame + 54, length);
+	input(frame, 54 + length);
+}
+
+static void step_packet4(struct rd *r)
+{
+	static uint8_t frame[FRAME];
+	static const uint8_t addresses[8] = { 10, 0, 0, 2, 10, 0, 0, 1 };
+	uint8_t protocol = rd_u8(r);
+	uint16_t fragment = rd_u16(r);
+	size_t length = rd_u16(r) % 4096;
+	length = length < rd_left(r) ? length : rd_left(r);
+	memset(frame, 0, 34);
+	memcpy(frame, OUR_MAC, 6);
+	memcpy(frame + 6, PEER_MAC, 6);
+	put(frame + 12, 0x0800, 2);
+	frame[14] = 0x45;
+	put(frame + 16, (uint32_t)length + 20, 2);
+	put(frame + 20, fragment, 2);
+	frame[22] = 64;
+	frame[23] = protocol;
+	memcpy(frame + 26, addresses, 8);
+	rd_copy(r, frame + 34, length);
+	input(frame, 34 + length);
+}
+
+static void step_send(struct rd *r)
+{
+	static const uint8_t data[65536];
+	static const uint8_t targets[][4] = {
+		{ 10, 0, 0, 2 }, { 10, 0, 0, 77 }, { 10, 0, 0, 255 }, { 224, 0, 0, 251 }
+	};
+	uint8_t which = rd_u8(r), where = rd_u8(r) % 8;
+	struct iovec iov = { (void *)(uintptr_t)data, rd_u16(r) };
+	struct stack_ip local = { .port = 53 }, remote = { .family = 4, .port = 5000 };
+	struct stack_marks marks = { .dont_fragment = (which & 2) != 0 };
+	if (where < 4) {
+		memcpy(remote.bytes, targets[where], 4);
+	} else {
+		remote.family = 6;
+		memcpy(remote.bytes, PEER6, 16);
+		remote.bytes[0] = where == 7 ? 0xff : 0xfd;
+		remote.bytes[15] = where;
+	}
+	if ((which & 1) != 0) {
+		(void)ops->udp_send(stack, &local, &remote, &marks, &iov, 1);
+	} else {
+		(void)ops->echo_send(stack, &local, &remote, &marks, &iov, 1);
+	}
+}
+
+static void step_names(struct rd *r)
+{
+	uint8_t which = rd_u8(r);
+	uint16_t argument = rd_u16(r);
+	struct stack_ip group = { .family = 4, .bytes = { 224, 0, 0, (uint8_t)argument } };
+	if ((argument & 0x100) != 0) {
+		group = (struct stack_ip){ .family = 6, .bytes = { 0xff, 2 } };
+		group.bytes[15] = (uint8_t)argument;
+	}
+	switch (which % 4) {
+	case 0:
+		(void)ops->udp_open(stack, argument, which >> 2 & 3);
+		break;
+	case 1:
+		ops->udp_close(stack, argument, which >> 2 & 3);
+		break;
+	case 2:
+		(void)ops->group_join(stack, &group);
+		break;
+	default:
+		(void)ops->group_leave(stack, &group);
+		break;
+	}
+}
+
 static void step(struct rd *r)
 {
-	switch (rd_u8(r) % 4) {
+	switch (rd_u8(r) % 8) {
 	case 0: {
 		size_t length = rd_u16(r);
 		length = length < rd_left(r) ? length : rd_left(r);
@@ -260,6 +389,18 @@ static void step(struct rd *r)
 	case 2:
 		now_ms += rd_u16(r);
 		ops->advance(stack, now_ms);
+		break;
+	case 4:
+		step_packet6(r);
+		break;
+	case 5:
+		step_packet4(r);
+		break;
+	case 6:
+		step_send(r);
+		break;
+	case 7:
+		step_names(r);
 		break;
 	default:
 		step_operation(r);
@@ -284,6 +425,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.conflict = on_conflict,
 		.random = on_random,
 		.fail = on_fail,
+		.datagram = on_datagram,
+		.echo = on_echo,
+		.unreachable = on_unreachable,
 	};
 	struct stack_config config = {
 		.size = sizeof(config), .mtu = 2800, .callbacks = &callbacks, .now_ms = now_ms
@@ -295,8 +439,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ops = stack_open(STACK_ABI);
 	stack = ops->create(&config);
 	BUG_ON(!stack);
-	struct stack_ip address = { .family = 4, .bits = 24, .bytes = { 10, 0, 0, 1 } };
-	BUG_ON(ops->addresses_set(stack, &address, 1) != 0 || ops->tcp_listen(stack, 80) != 0);
+	struct stack_ip addresses[2] = { { .family = 4, .bits = 24, .bytes = { 10, 0, 0, 1 } },
+					 { .family = 6, .bits = 64 } };
+	memcpy(addresses[1].bytes, OURS6, 16);
+	BUG_ON(ops->addresses_set(stack, addresses, 2) != 0 || ops->tcp_listen(stack, 80) != 0 ||
+	       ops->udp_open(stack, 53, STACK_V4 | STACK_V6) != 0);
 	struct rd r = rd_init(data, size);
 	for (int i = 0; i < STEPS && rd_left(&r) > 0; i++) {
 		step(&r);
