@@ -259,6 +259,28 @@ static uint64_t resident(void)
 	return pages * 4096;
 }
 
+/* One byte on each of the connections, in an order in which no two neighbours are near. */
+static void cold_walk(struct side *a, struct side *b, struct stack_tcp **conns)
+{
+	uint8_t byte = 1;
+	struct iovec iov = { &byte, 1 };
+	int64_t start = now_ns();
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct stack_tcp *tcp = conns[(int64_t)i * 7919 % CONNECTIONS];
+		(void)a->library.ops->tcp_write(tcp, &iov, 1);
+		a->library.ops->tcp_flush(tcp);
+		turn(a, b);
+	}
+	double us = (double)(now_ns() - start) / 1e3 / CONNECTIONS;
+	printf("connection, cold   %7.2f us for a byte on each of them in turn\n", us);
+	start = now_ns();
+	for (int i = 0; i < CONNECTIONS; i++) {
+		a->library.ops->tcp_close(conns[(int64_t)i * 7919 % CONNECTIONS]);
+	}
+	us = (double)(now_ns() - start) / 1e3 / CONNECTIONS;
+	printf("connection, close  %7.2f us each\n", us);
+}
+
 static void memory(const char *path)
 {
 	static struct side sides[STACKS];
@@ -279,8 +301,9 @@ static void memory(const char *path)
 	struct stack_stats s0, s1;
 	b->library.ops->stats(b->stack, &s0);
 	int64_t start = now_ns();
+	static struct stack_tcp *conns[CONNECTIONS];
 	for (int i = 0; i < CONNECTIONS; i++) {
-		(void)dial(a, (uint16_t)(20000 + i), 2);
+		conns[i] = dial(a, (uint16_t)(20000 + i), 2);
 		turn(a, b);
 	}
 	double us = (double)(now_ns() - start) / 1e3 / CONNECTIONS;
@@ -288,6 +311,7 @@ static void memory(const char *path)
 	printf("connection, idle   %7.0f bytes each (%llu of them, %.1f us to open one)\n",
 	       (double)(s1.heap_bytes - s0.heap_bytes) / CONNECTIONS,
 	       (unsigned long long)b->accepted, us);
+	cold_walk(a, b, conns);
 }
 
 int main(int argc, char **argv)

@@ -17,6 +17,9 @@ struct tcp_pcb_extra {
 	/* In a list while `undated` is not 0, stk_tcp_timer.c. */
 	uint8_t undated; /* which of its timers an operation has started */
 	struct tcp_pcb *undated_next, *undated_previous;
+	/* demux.c */
+	uint32_t hash;
+	struct tcp_pcb *chain, **chain_link; /* chain_link NULL: in no chain */
 };
 
 struct ip4_addr;
@@ -43,6 +46,12 @@ uint32_t stk_hook_isn(const struct ip_addr *local, uint16_t local_port,
 /* A segment for a connection or listener, before lwIP acts on it; not 0 (ERR_OK) drops it. */
 signed char stk_hook_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, uint16_t options_length,
 			    uint16_t first_length, uint8_t *second, struct pbuf *p);
+
+/* Connections by their names (stack/patches 0008, demux.c). */
+void stk_demux_add(struct tcp_pcb *pcb);
+void stk_demux_remove(struct tcp_pcb *pcb);
+struct tcp_pcb *stk_demux_find(const struct ip_addr *local, uint16_t local_port,
+			       const struct ip_addr *remote, uint16_t remote_port);
 
 /* Which interface sends to `destination` (from `source`, if not NULL)? */
 struct netif *stk_hook_route(const struct ip4_addr *source, const struct ip4_addr *destination);

@@ -43,6 +43,14 @@ struct group {
 	uint32_t joined;
 };
 
+/* Connections by their names. */
+struct demux {
+	struct tcp_pcb **buckets; /* `first`, or more, a power of two */
+	struct tcp_pcb *first[64];
+	struct tcp_pcb *recent; /* of the last segment */
+	uint32_t capacity, count;
+};
+
 enum { HOP_CACHE_ENTRIES = 64 }; /* next hops of recent destinations; a power of two */
 
 struct stack {
@@ -68,6 +76,8 @@ struct stack {
 	struct neigh_table neighbours;
 	uint64_t hash_key[2];
 	int64_t conflict_told_ms; /* when `conflict` was last called */
+
+	struct demux demux; /* demux.c */
 
 	/* stk_tcp*.c */
 	struct stack_tcp *connections;                /* all handles */
@@ -188,6 +198,9 @@ void arp_announce(struct stack *s, uint32_t ip);
 void ndp_input(struct stack *s, const struct packet *packet);
 void ndp_ask(struct stack *s, const struct ipa *ip, const uint8_t *mac);
 void ndp_announce(struct stack *s, const struct ipa *ip);
+
+/* demux.c */
+void demux_close(struct stack *s);
 
 /* stk_tcp.c and its siblings: all that touches a tcp_pcb. */
 int stk_tcp_listen(struct stack *s, uint16_t port);

@@ -99,6 +99,9 @@
 #define LWIP_TCP_RTO_TIME          1000         /* first retransmission of a SYN, RFC 6298 (2.1) */
 #define LWIP_HOOK_TCP_ISN          stk_hook_isn /* RFC 6528 */
 #define LWIP_HOOK_TCP_INPACKET_PCB stk_hook_tcp_in /* `admit`, before any memory is spent */
+#define LWIP_TCP_DEMUX_ADD         stk_demux_add   /* our patch: connections are hashed */
+#define LWIP_TCP_DEMUX_REMOVE      stk_demux_remove
+#define LWIP_TCP_DEMUX_FIND        stk_demux_find
 #define LWIP_HOOK_IP4_ROUTE_SRC    stk_hook_route
 #define LWIP_HOOK_IP6_ROUTE        stk_hook_route6
 

@@ -53,6 +53,7 @@ static void destroy(struct stack *s)
 	stk_tcp_close_all(s);
 	addr_close(s);
 	fragments_close(&s->fragments);
+	demux_close(s);
 	stk_heap_free(s->groups);
 	stk_heap_free(s->ports);
 	neigh_close(&s->neighbours);

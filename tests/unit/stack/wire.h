@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_HOSTS = 128, HOST_CONNS = 1200, HOST_GROUPS = 64, HOST_HEARD = 64 };
+enum { WIRE_HOSTS = 128, HOST_CONNS = 1500, HOST_GROUPS = 64, HOST_HEARD = 64 };
 
 struct wire;
 struct host;
