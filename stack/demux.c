@@ -44,7 +44,8 @@ static void grow(struct demux *d)
 {
 	struct tcp_pcb **old = d->buckets;
 	uint32_t old_capacity = d->capacity;
-	struct tcp_pcb **buckets = stk_heap_calloc(old_capacity * 2, sizeof(struct tcp_pcb *));
+	struct tcp_pcb **buckets =
+	    stk_heap_calloc((size_t)old_capacity * 2, sizeof(struct tcp_pcb *));
 	if (!buckets) {
 		return;
 	}

@@ -349,42 +349,60 @@ static void input(struct host *h, const void *frame, uint32_t length)
 	test_free(exact);
 }
 
-/* A fragment of a datagram of zeros to port 53 of B, `length` bytes of payload at `offset`. */
-static uint32_t fragment(const struct pair *p, uint8_t *frame, bool is_v6, uint8_t id,
-			 uint32_t offset, uint32_t length, bool has_more)
+static void bytes_put(uint8_t *at, const char *bytes, size_t length)
 {
-	uint32_t header = is_v6 ? 48 : 20, at = 14 + header;
-	memset(frame, 0, at + length);
+	for (size_t i = 0; i < length; i++) {
+		at[i] = (uint8_t)bytes[i];
+	}
+}
+
+static void header_v6(uint8_t *frame, uint8_t id, uint32_t offset, uint32_t length, bool has_more)
+{
+	bytes_put(frame + 12, "\x86\xdd\x60", 3);
+	frame[18] = (uint8_t)((length + 8) >> 8);
+	frame[19] = (uint8_t)(length + 8);
+	frame[20] = 44;
+	frame[21] = 64;
+	memcpy(frame + 22, ip_of(OF_A[1], 0).bytes, 16);
+	memcpy(frame + 38, ip_of(OF_B[1], 0).bytes, 16);
+	frame[54] = 17;
+	frame[56] = (uint8_t)(offset >> 8);
+	frame[57] = (uint8_t)((offset & 0xf8) | has_more);
+	frame[61] = id;
+}
+
+static void header_v4(uint8_t *frame, uint8_t id, uint32_t offset, uint32_t length, bool has_more)
+{
+	bytes_put(frame + 12, "\x08\x00\x45", 3);
+	frame[16] = (uint8_t)((length + 20) >> 8);
+	frame[17] = (uint8_t)(length + 20);
+	frame[19] = id;
+	frame[20] = (uint8_t)((offset >> 11) | (has_more ? 0x20 : 0));
+	frame[21] = (uint8_t)(offset >> 3);
+	frame[22] = 64;
+	frame[23] = 17;
+	memcpy(frame + 26, ip_of(OF_A[0], 0).bytes, 4);
+	memcpy(frame + 30, ip_of(OF_B[0], 0).bytes, 4);
+}
+
+struct part {
+	uint32_t offset, length;
+	bool has_more;
+};
+
+/* A fragment of a datagram of zeros from A to port 53 of B. */
+static uint32_t fragment(const struct pair *p, uint8_t *frame, bool is_v6, uint8_t id,
+			 struct part part)
+{
+	uint32_t at = 14 + (is_v6 ? 48 : 20);
+	memset(frame, 0, at + part.length);
 	memcpy(frame, p->b->mac, 6);
 	memcpy(frame + 6, p->a->mac, 6);
-	if (is_v6) {
-		memcpy(frame + 12, "\x86\xdd\x60", 3);
-		frame[18] = (uint8_t)((length + 8) >> 8);
-		frame[19] = (uint8_t)(length + 8);
-		frame[20] = 44;
-		frame[21] = 64;
-		memcpy(frame + 22, ip_of(OF_A[1], 0).bytes, 16);
-		memcpy(frame + 38, ip_of(OF_B[1], 0).bytes, 16);
-		frame[54] = 17;
-		frame[56] = (uint8_t)(offset >> 8);
-		frame[57] = (uint8_t)((offset & 0xf8) | has_more);
-		frame[61] = id;
-	} else {
-		memcpy(frame + 12, "\x08\x00\x45", 3);
-		frame[16] = (uint8_t)((length + 20) >> 8);
-		frame[17] = (uint8_t)(length + 20);
-		frame[19] = id;
-		frame[20] = (uint8_t)((offset >> 11) | (has_more ? 0x20 : 0));
-		frame[21] = (uint8_t)(offset >> 3);
-		frame[22] = 64;
-		frame[23] = 17;
-		memcpy(frame + 26, ip_of(OF_A[0], 0).bytes, 4);
-		memcpy(frame + 30, ip_of(OF_B[0], 0).bytes, 4);
+	(is_v6 ? header_v6 : header_v4)(frame, id, part.offset, part.length, part.has_more);
+	if (part.offset == 0) { /* UDP: 5000 to 53, 3000 bytes in all, some checksum */
+		bytes_put(frame + at, "\x13\x88\x00\x35\x0b\xb8\x01\x01", 8);
 	}
-	if (offset == 0) { /* UDP: 5000 to 53, 3000 bytes in all, some checksum */
-		memcpy(frame + at, "\x13\x88\x00\x35\x0b\xb8\x01\x01", 8);
-	}
-	return at + length;
+	return at + part.length;
 }
 
 static void fragments_in_any_order(void **state)
@@ -401,8 +419,8 @@ static void fragments_in_any_order(void **state)
 	for (size_t i = 0; i < 12; i++) {
 		for (size_t k = 0; k < 3; k++) {
 			uint32_t start = starts[orders[i % 6][k]];
-			uint32_t length =
-			    fragment(&p, frame, i >= 6, (uint8_t)i, start, 1000, start != 2000);
+			uint32_t length = fragment(&p, frame, i >= 6, (uint8_t)i,
+						   (struct part){ start, 1000, start != 2000 });
 			input(p.b, frame, length);
 			if (k == 1) {
 				input(p.b, frame, length); /* twice does no harm */
@@ -425,10 +443,7 @@ static void bad_fragments_are_dropped(void **state)
 	both_open(&p);
 	assert_int_equal(p.b->ops->udp_open(p.b->stack, 53, STACK_V4 | STACK_V6), 0);
 	for (uint8_t family = 0; family < 2; family++) {
-		static const struct {
-			uint32_t offset, length;
-			bool has_more;
-		} parts[][3] = {
+		static const struct part parts[][3] = {
 			{ { 0, 1000, true }, { 992, 1008, true }, { 2000, 1000, false } },
 			{ { 0, 1000, true }, { 2000, 1000, false }, { 1000, 2000, true } },
 			{ { 0, 3000, false }, { 0, 1000, true }, { 1000, 2000, true } },
@@ -437,15 +452,14 @@ static void bad_fragments_are_dropped(void **state)
 			{ { 2000, 1000, false }, { 1000, 1000, false }, { 0, 1000, true } },
 		};
 		size_t count = sizeof(parts) / sizeof(parts[0]);
-		for (uint8_t i = 0; i < count; i++) {
+		for (size_t i = 0; i < count; i++) {
 			size_t before = p.b->datagram_count;
 			for (size_t k = 0; k < 3; k++) {
 				if (i == 2 && k == 0) {
 					continue; /* whole, no fragment */
 				}
 				input(p.b, frame,
-				      fragment(&p, frame, family, i, parts[i][k].offset,
-					       parts[i][k].length, parts[i][k].has_more));
+				      fragment(&p, frame, family, (uint8_t)i, parts[i][k]));
 			}
 			assert_int_equal(p.b->datagram_count, before);
 		}
@@ -463,19 +477,20 @@ static void held_fragments_are_bounded_and_forgotten(void **state)
 	(void)state;
 	both_open(&p);
 	assert_int_equal(p.b->ops->udp_open(p.b->stack, 53, STACK_V4 | STACK_V6), 0);
-	input(p.b, frame, fragment(&p, frame, false, 0, 0, 2000, true));
+	input(p.b, frame, fragment(&p, frame, false, 0, (struct part){ 0, 2000, true }));
 	p.b->ops->stats(p.b->stack, &before); /* with the neighbour */
 	assert_int_equal(p.b->ops->deadline(p.b->stack), p.wire.now_ms + 15000);
 	for (int i = 0; i < 100000; i++) {
 		input(p.b, frame,
-		      fragment(&p, frame, i % 2, (uint8_t)(i / 256), (uint32_t)(i % 256) * 256, 8,
-			       true));
+		      fragment(&p, frame, i % 2, (uint8_t)(i / 256),
+			       (struct part){ (uint32_t)(i % 256) * 256, 8, true }));
 	}
 	for (int i = 0; i < 1000; i++) {
-		input(p.b, frame, fragment(&p, frame, i % 2, (uint8_t)i, 0, 2000, true));
+		input(p.b, frame,
+		      fragment(&p, frame, i % 2, (uint8_t)i, (struct part){ 0, 2000, true }));
 	}
 	p.b->ops->stats(p.b->stack, &after);
-	assert_true(after.heap_bytes < before.heap_bytes + 20 * (2000 + 300));
+	assert_true(after.heap_bytes < before.heap_bytes + 20L * (2000 + 300));
 	wire_run(&p.wire, 15000);
 	p.b->ops->stats(p.b->stack, &after);
 	assert_true(after.heap_bytes < before.heap_bytes);
@@ -493,7 +508,7 @@ static void garbage(void **state)
 	both_open(&p);
 	assert_int_equal(p.b->ops->udp_open(p.b->stack, 53, STACK_V4 | STACK_V6), 0);
 	for (int family = 0; family < 2; family++) {
-		uint32_t length = fragment(&p, frame, family, 1, 0, 100, false);
+		uint32_t length = fragment(&p, frame, family, 1, (struct part){ 0, 100, false });
 		frame[14 + (family ? 48 : 20) + 4] = 0;
 		frame[14 + (family ? 48 : 20) + 5] = 100;
 		input(p.b, frame, length);
