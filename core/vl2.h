@@ -5,7 +5,7 @@
  * verbs to vl2_on_ok and vl2_on_error. From there one file per kind of message goes on:
  * on_netconf.c, on_cred.c, on_frame.c, on_mcast.c. They know the joined networks (network.h), per
  * network the other members (membership.h), and the multicast groups of the node (mcast.h). The
- * public functions of zt.h that name a network are defined in vl2.c, too.
+ * public functions of zt.h that name a network are defined in vl2.c and join.c.
  *
  * Peers are named by their address, never held by pointer: a peer may be forgotten at any time.
  */

@@ -32,6 +32,8 @@ enum vl2_deadline { VL2_DEADLINE_NETWORK, VL2_DEADLINE_SWEEP, VL2_DEADLINE_LOCAL
 
 /* NULL = not joined. */
 struct network *vl2_network(const struct zt_node *node, uint64_t nwid);
+/* Its index in vl2->networks, or where it would go. */
+size_t network_place(const struct vl2 *vl2, uint64_t nwid);
 /* Our own identity or a known peer's; NULL while it is unknown. */
 const struct identity *vl2_identity(const struct zt_node *node, uint64_t address);
 /* When the network's timers want vl2_tick next; call after changing config_ms or requested_ms. */
