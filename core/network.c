@@ -32,6 +32,7 @@ void network_free(struct network *network)
 	netconf_free(network->config);
 	reassembly_fini(&network->reassembly);
 	members_fini(&network->members);
+	bridged_fini(&network->bridged);
 	zt_free(network->groups);
 	zt_free(network);
 }
@@ -76,6 +77,19 @@ struct held_window network_window(const struct network *network)
 bool network_is_bridge(const struct network *network, uint64_t address)
 {
 	return network->config && netconf_has_role(network->config, address, SPECIALIST_BRIDGE);
+}
+
+size_t network_bridges(const struct network *network, uint64_t self, uint64_t *out, size_t max)
+{
+	const struct netconf *config = network->config;
+	size_t n = 0;
+	for (size_t i = 0; i < config->specialist_count && n < max; i++) {
+		uint64_t address = config->specialists[i] & VL2_ADDRESS_MASK;
+		if ((config->specialists[i] & SPECIALIST_BRIDGE) && address != self) {
+			out[n++] = address;
+		}
+	}
+	return n;
 }
 
 /* Where the group is, or where it belongs. */

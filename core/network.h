@@ -9,6 +9,7 @@
 #ifndef ZT_NETWORK_H
 #define ZT_NETWORK_H
 
+#include "core/bridged.h"
 #include "core/deadline.h"
 #include "core/membership.h"
 #include "core/netconf.h"
@@ -42,6 +43,7 @@ struct network {
 	struct deadline deadline;
 	struct reassembly reassembly;
 	struct members members;
+	struct bridged bridged;  /* foreign MACs */
 	struct zt_group *groups; /* subscribed, ascending */
 	size_t group_count, group_capacity;
 };
@@ -73,6 +75,8 @@ struct held_window network_window(const struct network *network);
 
 /* Is `address` an active bridge of this network? */
 bool network_is_bridge(const struct network *network, uint64_t address);
+/* All active bridges but `self`, up to max; needs a configuration. */
+size_t network_bridges(const struct network *network, uint64_t self, uint64_t *out, size_t max);
 
 /* Subscriptions. add: false if it was there, there is no room or no memory. */
 bool network_group_has(const struct network *network, uint64_t mac, uint32_t adi);

@@ -87,6 +87,15 @@ static bool ext_addresses_ok(const struct zt_node *node, const struct network *n
 						: network_is_bridge(network, node_address(node));
 }
 
+/* A foreign MAC is where its frames come from. A member's MAC says by itself where it is. */
+static void bridge_learn(struct zt_node *node, struct network *network, uint64_t source,
+			 uint64_t mac)
+{
+	if (!addr_mac_is_member(network->nwid, mac)) {
+		bridged_learn(&network->bridged, mac, source, node_random_u64(node));
+	}
+}
+
 static void ext_acknowledge(struct zt_node *node, struct zt_now now, const struct packet_in *in,
 			    uint64_t nwid)
 {
@@ -135,6 +144,9 @@ enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct pac
 		node_count(node, ZT_COUNT_DROP_FRAME);
 		return VL2_IGNORED;
 	}
+	if (verdict == FILTER_PASS) {
+		bridge_learn(node, network, in->source, frame.from);
+	}
 	/* The reply first: delivering overwrites the packet's header. */
 	if (message.flags & EXT_FRAME_ACK) {
 		ext_acknowledge(node, now, in, message.nwid);
@@ -179,26 +191,42 @@ static void unicast(struct zt_node *node, struct zt_now now, struct network *net
 	}
 }
 
-/* A MAC that belongs to no member can only live behind a bridge (6.4). Where it was last seen is
- * not remembered here: all bridges get the frame, at most 32 of them. */
+/* The active bridges that a foreign MAC may live behind: the one it was seen behind if that still
+ * is one, else all, or 32 by chance (6.4). */
+static size_t bridges_for(struct zt_node *node, const struct network *network, uint64_t mac,
+			  uint64_t out[VL2_SPECIALISTS_MAX])
+{
+	out[0] = bridged_find(&network->bridged, mac);
+	if (out[0] != 0 && network_is_bridge(network, out[0])) {
+		return 1;
+	}
+	size_t n = network_bridges(network, node_address(node), out, VL2_SPECIALISTS_MAX);
+	if (n <= VL2_BRIDGES_SPAM_MAX) {
+		return n;
+	}
+	for (size_t i = 0; i < VL2_BRIDGES_SPAM_MAX; i++) {
+		size_t j = i + (size_t)(node_random_u64(node) % (n - i));
+		uint64_t chosen = out[j];
+		out[j] = out[i];
+		out[i] = chosen;
+	}
+	return VL2_BRIDGES_SPAM_MAX;
+}
+
 static void to_bridges(struct zt_node *node, struct zt_now now, struct network *network,
 		       const struct eth_frame *frame)
 {
-	const struct netconf *config = network->config;
-	size_t sent = 0;
+	uint64_t dest[VL2_SPECIALISTS_MAX];
 	if (!passage_out(node, now, network, frame, 0, PASSAGE_COPIES)) {
 		return;
 	}
-	for (size_t i = 0; i < config->specialist_count && sent < VL2_BRIDGES_SPAM_MAX; i++) {
-		uint64_t address = config->specialists[i] & VL2_ADDRESS_MASK;
-		if ((config->specialists[i] & SPECIALIST_BRIDGE) && address != node_address(node)) {
-			if (passage_out(node, now, network, frame, address, PASSAGE_NO_COPIES)) {
-				unicast(node, now, network, frame, address);
-			}
-			sent++;
+	size_t n = bridges_for(node, network, frame->to, dest);
+	for (size_t i = 0; i < n; i++) {
+		if (passage_out(node, now, network, frame, dest[i], PASSAGE_NO_COPIES)) {
+			unicast(node, now, network, frame, dest[i]);
 		}
 	}
-	if (sent == 0) {
+	if (n == 0) {
 		node_count(node, ZT_COUNT_DROP_FRAME);
 	}
 }

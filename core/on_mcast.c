@@ -7,7 +7,8 @@
  * within 5 s. For that nothing is polled: a new member is sent what waits at the moment it is
  * learnt.
  *
- * Multicast replicators are left out: no controller of today names any (9.4).
+ * Multicast replicators are told and asked like anchors, but frames are not left to them to
+ * replicate, nor do we replicate for others: no controller of today names any (9.4).
  */
 #include "core/vl2_impl.h"
 
@@ -51,7 +52,7 @@ void groups_announce_to(struct zt_node *node, struct zt_now now, const struct ne
 	announce_to(node, now, network, network->groups, network->group_count, dest);
 }
 
-/* Those who keep a directory of groups: controller, upstreams, anchors; each once. */
+/* Those who keep a directory of groups: controller, upstreams, anchors, replicators; each once. */
 static size_t directories(const struct zt_node *node, const struct network *network, uint64_t *out,
 			  size_t max)
 {
@@ -61,7 +62,8 @@ static size_t directories(const struct zt_node *node, const struct network *netw
 	for (size_t i = 0; i <= (config ? config->specialist_count : 0) && n < max; i++) {
 		uint64_t address = network->controller;
 		if (i > 0) {
-			if (!(config->specialists[i - 1] & SPECIALIST_ANCHOR)) {
+			if (!(config->specialists[i - 1] &
+			      (SPECIALIST_ANCHOR | SPECIALIST_REPLICATOR))) {
 				continue;
 			}
 			address = config->specialists[i - 1] & VL2_ADDRESS_MASK;
@@ -196,21 +198,6 @@ static void gather(struct zt_node *node, struct zt_now now, struct network *netw
 	}
 }
 
-/* A frame goes to every active bridge whatever its groups. */
-static size_t bridges(const struct zt_node *node, const struct network *network, uint64_t *out,
-		      size_t max)
-{
-	const struct netconf *config = network->config;
-	size_t n = 0;
-	for (size_t i = 0; i < config->specialist_count && n < max; i++) {
-		uint64_t address = config->specialists[i] & VL2_ADDRESS_MASK;
-		if ((config->specialists[i] & SPECIALIST_BRIDGE) && address != node_address(node)) {
-			out[n++] = address;
-		}
-	}
-	return n;
-}
-
 void mcast_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct mcast_out *frame)
 {
@@ -227,7 +214,8 @@ void mcast_send(struct zt_node *node, struct zt_now now, struct network *network
 		gather(node, now, network, &frame->group, copies.gather_limit);
 	}
 	uint64_t dest[VL2_SPECIALISTS_MAX + COPIES_MAX];
-	size_t n = bridges(node, network, dest, VL2_SPECIALISTS_MAX);
+	/* A frame goes to every active bridge whatever its groups. */
+	size_t n = network_bridges(network, node_address(node), dest, VL2_SPECIALISTS_MAX);
 	size_t bridge_count = n;
 	n += mcast_sample(group, node_address(node), node_random_u64(node), dest + n,
 			  limit < COPIES_MAX ? limit : COPIES_MAX);
