@@ -7,6 +7,7 @@
  */
 #include "cli/cli.h"
 #include "cli/controller.h"
+#include "cli/json_get.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +40,6 @@ static json_t *networks_get(const struct cli *cli)
 	json_t *data = all ? json_incref(json_object_get(all, "data")) : NULL;
 	json_decref(all);
 	return data;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
 }
 
 /* The network that `given` means, by id or else by name (new reference); NULL after saying why. */

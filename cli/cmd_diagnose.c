@@ -5,6 +5,7 @@
  * is a problem (exit 1), a note (worth knowing) or fine. One function per subject.
  */
 #include "cli/cli.h"
+#include "cli/json_get.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -26,22 +27,6 @@ struct findings {
 	json_t *list;
 	bool has_problem;
 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
-static json_int_t int_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static bool is_set(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
 
 /* Add "what" and, unless it is fine, the next step. */
 __attribute__((format(printf, 4, 5))) static void add(struct findings *f, enum level level,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* health: is the service up and each network usable? wait: until one network is. */
 #include "cli/cli.h"
+#include "cli/json_get.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,6 @@ enum {
 	WAIT_MAX_S = 86400,
 	ASK_MAX_MS = 30000, /* one question of wait; below what any middlebox lets idle */
 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
 
 static bool is_ready(const json_t *network)
 {

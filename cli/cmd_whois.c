@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* whois: a node address or a virtual IP -> who that is, as far as this node knows. */
 #include "cli/cli.h"
+#include "cli/json_get.h"
 
 #include <string.h>
 
 enum { PATH_BYTES = 128 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
 
 static void paths_print(FILE *out, const json_t *peer)
 {

@@ -2,25 +2,10 @@
 /* Texts of vl2 11.2 and tests/transcripts, byte for byte. The JSON is the service's, but nothing
  * here trusts its shape: what is missing prints as empty, 0 or "-". */
 #include "cli/cli.h"
+#include "cli/json_get.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
-static json_int_t int_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static bool is_set(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
 
 void fmt_json(FILE *out, const json_t *json)
 {

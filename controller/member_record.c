@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* Member records (vl2 9.3); see network_record.c for how a record is made. */
 #include "controller/coerce.h"
+#include "controller/field.h"
 #include "controller/record.h"
 
 #include <string.h>
-
-static json_t *normal_bool(const json_t *value)
-{
-	return json_boolean(coerce_bool(value, false));
-}
-
-static json_t *normal_int(const json_t *value)
-{
-	return json_integer(coerce_int(value, 0));
-}
-
-static json_t *normal_trace_target(const json_t *value)
-{
-	uint64_t address;
-	const char *text = json_string_value(value);
-	return text && id_parse(text, 10, &address) ? id_json(address, 10) : json_null();
-}
 
 /* Invalid entries are dropped, /bits is stripped. */
 static json_t *normal_assignments(const json_t *value)
@@ -103,19 +87,16 @@ static json_t *normal_capabilities(const json_t *value)
 	return out;
 }
 
-static const struct field {
-	const char *key;
-	json_t *(*normal)(const json_t *value);
-} settable[] = {
-	{ "activeBridge", normal_bool },
-	{ "noAutoAssignIps", normal_bool },
+static const struct field settable[] = {
+	{ "activeBridge", field_bool },
+	{ "noAutoAssignIps", field_bool },
 	{ "ipAssignments", normal_assignments },
 	{ "tags", normal_tags },
 	{ "capabilities", normal_capabilities },
 	{ "name", coerce_string },
-	{ "remoteTraceTarget", normal_trace_target },
-	{ "remoteTraceLevel", normal_int },
-	{ "authenticationExpiryTime", normal_int },
+	{ "remoteTraceTarget", field_trace_target },
+	{ "remoteTraceLevel", field_int },
+	{ "authenticationExpiryTime", field_int },
 };
 
 static json_t *defaults(uint64_t nwid, uint64_t address, int64_t now_ms)
@@ -177,13 +158,7 @@ json_t *member_record(const json_t *held, const json_t *body, uint64_t nwid, uin
 	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++) {
 		(void)json_object_del(record, removed[i]);
 	}
-	for (size_t i = 0; i < sizeof(settable) / sizeof(settable[0]); i++) {
-		const json_t *value = json_object_get(body, settable[i].key);
-		json_t *normal = value ? settable[i].normal(value) : NULL;
-		if (normal) {
-			(void)json_object_set_new(record, settable[i].key, normal);
-		}
-	}
+	fields_apply(record, body, settable, sizeof(settable) / sizeof(settable[0]));
 	const json_t *authorized = json_object_get(body, "authorized");
 	if (authorized) {
 		apply_authorized(record, authorized, now_ms);

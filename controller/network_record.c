@@ -4,6 +4,7 @@
  * it. Unknown fields of a body are ignored; unknown fields of a stored record are kept (vl2 9.2).
  */
 #include "controller/coerce.h"
+#include "controller/field.h"
 #include "controller/record.h"
 #include "controller/rules_json.h"
 #include "core/proto2.h"
@@ -13,11 +14,6 @@
 
 /* ---- one function per kind of value: new reference, or NULL = leave the field as it is ----------
  */
-
-static json_t *normal_bool(const json_t *value)
-{
-	return json_boolean(coerce_bool(value, false));
-}
 
 static json_t *normal_mtu(const json_t *value)
 {
@@ -31,18 +27,6 @@ static json_t *normal_limit(const json_t *value)
 {
 	int64_t limit = coerce_int(value, 32);
 	return json_integer(limit < 0 ? 0 : limit > UINT32_MAX ? UINT32_MAX : limit);
-}
-
-static json_t *normal_int(const json_t *value)
-{
-	return json_integer(coerce_int(value, 0));
-}
-
-static json_t *normal_trace_target(const json_t *value)
-{
-	uint64_t address;
-	const char *text = json_string_value(value);
-	return text && id_parse(text, 10, &address) ? id_json(address, 10) : json_null();
 }
 
 static json_t *normal_v4_mode(const json_t *value)
@@ -243,13 +227,10 @@ static json_t *normal_tags(const json_t *value)
 
 /* ---- the record ------------------------------------------------------------------------------ */
 
-static const struct field {
-	const char *key;
-	json_t *(*normal)(const json_t *value);
-} settable[] = {
+static const struct field settable[] = {
 	{ "name", coerce_string },
-	{ "private", normal_bool },
-	{ "enableBroadcast", normal_bool },
+	{ "private", field_bool },
+	{ "enableBroadcast", field_bool },
 	{ "multicastLimit", normal_limit },
 	{ "mtu", normal_mtu },
 	{ "v4AssignMode", normal_v4_mode },
@@ -261,8 +242,8 @@ static const struct field {
 	{ "tags", normal_tags },
 	{ "authTokens", normal_tokens },
 	{ "dns", normal_dns },
-	{ "remoteTraceTarget", normal_trace_target },
-	{ "remoteTraceLevel", normal_int },
+	{ "remoteTraceTarget", field_trace_target },
+	{ "remoteTraceLevel", field_int },
 };
 
 static json_t *defaults(uint64_t nwid, int64_t now_ms)
@@ -298,12 +279,6 @@ json_t *network_record(const json_t *held, const json_t *body, uint64_t nwid, in
 		/* Every POST that does not carry it resets the level (9.2). */
 		(void)json_object_set_new(record, "remoteTraceLevel", json_integer(0));
 	}
-	for (size_t i = 0; i < sizeof(settable) / sizeof(settable[0]); i++) {
-		const json_t *value = json_object_get(body, settable[i].key);
-		json_t *normal = value ? settable[i].normal(value) : NULL;
-		if (normal) {
-			(void)json_object_set_new(record, settable[i].key, normal);
-		}
-	}
+	fields_apply(record, body, settable, sizeof(settable) / sizeof(settable[0]));
 	return record;
 }
