@@ -31,10 +31,10 @@ bool addr_readable(const void *p, size_t length)
 	return (first & ~(uintptr_t)7) == (last & ~(uintptr_t)7) || word_readable(last);
 }
 
-int addr_in(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
+static int in_v4(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
 {
 	struct sockaddr_in in;
-	if (length > sizeof(struct sockaddr_storage) || length < sizeof in) {
+	if (length < sizeof in) {
 		return -EINVAL;
 	}
 	if (!addr_readable(sa, sizeof in)) {
@@ -50,23 +50,69 @@ int addr_in(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
 	return 0;
 }
 
+static int in_v6(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
+{
+	enum { WITHOUT_SCOPE = offsetof(struct sockaddr_in6, sin6_scope_id) }; /* RFC 2133 */
+	struct sockaddr_in6 in = { .sin6_scope_id = 0 };
+	if (length < WITHOUT_SCOPE) {
+		return -EINVAL;
+	}
+	size_t size = length < sizeof in ? WITHOUT_SCOPE : sizeof in;
+	if (!addr_readable(sa, size)) {
+		return -EFAULT;
+	}
+	memcpy(&in, sa, size);
+	if (in.sin6_family != AF_INET6) {
+		return -EAFNOSUPPORT;
+	}
+	*out = (struct rpc_addr){ .family = AF_INET6,
+				  .port_be = in.sin6_port,
+				  .scope = in.sin6_scope_id };
+	memcpy(out->addr, &in.sin6_addr, sizeof out->addr);
+	return 0;
+}
+
+int addr_in(int family, const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
+{
+	if (length > sizeof(struct sockaddr_storage)) {
+		return -EINVAL;
+	}
+	return family == AF_INET6 ? in_v6(sa, length, out) : in_v4(sa, length, out);
+}
+
+/* As the program's socket sees it: the family of `in`. Returns its size. */
+static size_t name_write(const struct rpc_addr *in, struct sockaddr_storage *out)
+{
+	if (in->family == AF_INET6) {
+		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = in->port_be };
+		memcpy(&v6.sin6_addr, in->addr, sizeof v6.sin6_addr);
+		v6.sin6_scope_id = rpc_is_link_local(in) ? in->scope : 0;
+		memcpy(out, &v6, sizeof v6);
+		return sizeof v6;
+	}
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = in->port_be };
+	memcpy(&v4.sin_addr, in->addr + 12, 4);
+	memcpy(out, &v4, sizeof v4);
+	return sizeof v4;
+}
+
 int addr_out(const struct rpc_addr *in, struct sockaddr *sa, socklen_t *length)
 {
-	struct sockaddr_in out = { .sin_family = AF_INET, .sin_port = in->port_be };
-	memcpy(&out.sin_addr, in->addr + 12, 4);
+	struct sockaddr_storage out;
+	size_t size = name_write(in, &out);
 	if (!addr_readable(length, sizeof *length)) {
 		return -EFAULT;
 	}
 	if ((int)*length < 0) {
 		return -EINVAL;
 	}
-	size_t copied = *length < sizeof out ? *length : sizeof out;
+	size_t copied = *length < size ? *length : size;
 	if (!addr_readable(sa, copied)) {
 		return -EFAULT;
 	}
 	if (copied > 0) {
 		memcpy(sa, &out, copied);
 	}
-	*length = sizeof out;
+	*length = (socklen_t)size;
 	return 0;
 }

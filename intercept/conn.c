@@ -173,7 +173,7 @@ int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, sockl
 	if (error <= 0) {
 		return error;
 	}
-	error = addr_in(sa, length, &m.addr);
+	error = addr_in(who->family, sa, length, &m.addr);
 	if (error) {
 		return error;
 	}

@@ -44,12 +44,29 @@ static void add_number(struct line *line, unsigned long number)
 	add(line, p);
 }
 
+/* Every digit: whoever searches a log for an address finds it. */
+static void add_v6(struct line *line, const uint8_t address[16])
+{
+	static const char digits[] = "0123456789abcdef";
+	add(line, " [");
+	for (int i = 0; i < 16; i++) {
+		char pair[4] = { digits[address[i] >> 4], digits[address[i] & 15] };
+		pair[2] = i % 2 == 1 && i < 15 ? ':' : '\0';
+		add(line, pair);
+	}
+	add(line, "]");
+}
+
 static void add_addr(struct line *line, const struct rpc_addr *addr)
 {
 	const uint8_t *port = (const uint8_t *)&addr->port_be;
-	for (int i = 12; i < 16; i++) {
-		add(line, i == 12 ? " " : ".");
-		add_number(line, addr->addr[i]);
+	if (addr->family == AF_INET6) {
+		add_v6(line, addr->addr);
+	} else {
+		for (int i = 12; i < 16; i++) {
+			add(line, i == 12 ? " " : ".");
+			add_number(line, addr->addr[i]);
+		}
 	}
 	add(line, ":");
 	add_number(line, (unsigned)port[0] << 8 | port[1]);

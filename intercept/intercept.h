@@ -69,8 +69,9 @@ bool ident_is_idle(int fd);
 
 /* Can `length` bytes at `p` be read? (the kernel says EFAULT, we must not crash) */
 bool addr_readable(const void *p, size_t length);
-/* The program's sockaddr. -EFAULT, -EINVAL (too short), -EAFNOSUPPORT (not AF_INET). */
-int addr_in(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out);
+/* The program's sockaddr for a socket of `family`. -EFAULT, -EINVAL (too short), -EAFNOSUPPORT
+ * (another family's). */
+int addr_in(int family, const struct sockaddr *sa, socklen_t length, struct rpc_addr *out);
 /* Copy out as the kernel does: cut off at *length, full length reported. -EFAULT, -EINVAL. */
 int addr_out(const struct rpc_addr *in, struct sockaddr *sa, socklen_t *length);
 

@@ -220,7 +220,15 @@ static int value_in(int level, const void *value, socklen_t length, int *out)
 	return 0;
 }
 
-static int set_upper(int fd, int level, int name, const void *value, socklen_t length)
+/* An AF_INET6 socket has the options of both. */
+static bool has_level(const struct who *who, int level)
+{
+	return level == IPPROTO_TCP || level == IPPROTO_IP ||
+	       (level == IPPROTO_IPV6 && who->family == AF_INET6);
+}
+
+static int set_upper(int fd, const struct who *who, int level, int name, const void *value,
+		     socklen_t length)
 {
 	int number;
 	if ((int)length < 0) {
@@ -232,8 +240,8 @@ static int set_upper(int fd, int level, int name, const void *value, socklen_t l
 	if (level == IPPROTO_TCP && name == TCP_ULP) {
 		return -ENOENT; /* OpenSSL then does without kernel TLS */
 	}
-	if (level != IPPROTO_TCP && level != IPPROTO_IP) {
-		return -ENOPROTOOPT; /* Linux: no other level on an AF_INET stream socket */
+	if (!has_level(who, level)) {
+		return -ENOPROTOOPT;
 	}
 	const struct range *range = range_find(level, name);
 	if (!range) {
@@ -304,16 +312,17 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		int result = real.setsockopt(fd, level, name, value, length);
-		if (result == 0 || errno != EOPNOTSUPP || !ident_is_ours(fd)) {
+		if (result == 0 || errno != EOPNOTSUPP || !ident_who(fd, &who)) {
 			return result;
 		}
 	}
-	return done("setsockopt", fd, set_upper(fd, level, name, value, length));
+	return done("setsockopt", fd, set_upper(fd, &who, level, name, value, length));
 }
 
 /* ---- getsockopt ------------------------------------------------------------------------------ */
 
-static int get_upper(int fd, int level, int name, void *value, socklen_t *length)
+static int get_upper(int fd, const struct who *who, int level, int name, void *value,
+		     socklen_t *length)
 {
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		return value_out("", 0, value, length); /* sshd hangs up on anything longer */
@@ -321,7 +330,7 @@ static int get_upper(int fd, int level, int name, void *value, socklen_t *length
 	if (level == IPPROTO_TCP && name == TCP_ULP) {
 		return value_out("", 0, value, length);
 	}
-	if (level != IPPROTO_TCP && level != IPPROTO_IP) {
+	if (!has_level(who, level)) {
 		return -ENOPROTOOPT;
 	}
 	return option_ask(fd, level, name, value, length);
@@ -393,9 +402,9 @@ EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *lengt
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		int result = real.getsockopt(fd, level, name, value, length);
-		if (result == 0 || errno != EOPNOTSUPP || !ident_is_ours(fd)) {
+		if (result == 0 || errno != EOPNOTSUPP || !ident_who(fd, &who)) {
 			return result;
 		}
 	}
-	return done("getsockopt", fd, get_upper(fd, level, name, value, length));
+	return done("getsockopt", fd, get_upper(fd, &who, level, name, value, length));
 }

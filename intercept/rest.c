@@ -23,9 +23,9 @@ enum { SETS_MAX = 16 };
 
 /* A socket that is never readable and never hung up, named as a virtual socket that nobody knows:
  * every call on it says what a dead service's sockets say. Descriptor or -errno. */
-static int silent_new(void)
+static int silent_new(uint8_t family)
 {
-	struct rpc_ident ident = { .kind = RPC_KIND_STREAM, .family = AF_INET };
+	struct rpc_ident ident = { .kind = RPC_KIND_STREAM, .family = family };
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	uint8_t bytes[RPC_NAME_MAX_BYTES];
 	socklen_t length = sizeof ident.id;
@@ -67,7 +67,8 @@ void rest_listener(int fd)
 		return;
 	}
 	long flags = sys(SYS_fcntl, fd, F_GETFD);
-	int silent = silent_new(), sets[SETS_MAX];
+	struct who who;
+	int silent = silent_new(ident_who(fd, &who) ? who.family : AF_INET), sets[SETS_MAX];
 	if (silent < 0) {
 		return;
 	}

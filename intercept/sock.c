@@ -20,7 +20,7 @@ enum {
 #endif
 
 /* What the kernel would say to these arguments, and what we do not have yet (S9). 0 or -errno. */
-static int socket_check(int family, int type, int protocol)
+static int socket_check(int type, int protocol)
 {
 	if ((type & ~TYPE_MASK) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
 		return -EINVAL;
@@ -28,9 +28,6 @@ static int socket_check(int family, int type, int protocol)
 	type &= TYPE_MASK;
 	if (type >= TYPE_LIMIT) {
 		return -EINVAL;
-	}
-	if (family == AF_INET6) {
-		return -EAFNOSUPPORT;
 	}
 	if (protocol < 0 || protocol >= PROTOCOL_LIMIT) {
 		return -EINVAL;
@@ -69,12 +66,12 @@ static int lowest(int fd, bool cloexec)
 }
 
 /* A new virtual socket, close-on-exec, or -errno. */
-static int socket_new(bool nonblock, uint64_t replaces)
+static int socket_new(int family, bool nonblock, uint64_t replaces)
 {
 	union client_reply reply;
 	int fd = -1;
 	struct rpc_socket m = { .h = { .op = RPC_SOCKET },
-				.family = AF_INET,
+				.family = family,
 				.type = SOCK_STREAM,
 				.protocol = IPPROTO_TCP,
 				.nonblock = nonblock,
@@ -92,11 +89,11 @@ static int socket_new(bool nonblock, uint64_t replaces)
 
 int sock_open(int family, int type, int protocol)
 {
-	int error = socket_check(family, type, protocol);
+	int error = socket_check(type, protocol);
 	if (error) {
 		return error;
 	}
-	int fd = socket_new((type & SOCK_NONBLOCK) != 0, 0);
+	int fd = socket_new(family, (type & SOCK_NONBLOCK) != 0, 0);
 	if (fd < 0) {
 		return fd;
 	}
@@ -125,7 +122,7 @@ int sock_replace(int fd, const struct who *who)
 	if (status < 0 || flags < 0) {
 		return -EBADF;
 	}
-	int fresh = socket_new((status & O_NONBLOCK) != 0, who->id);
+	int fresh = socket_new(who->family, (status & O_NONBLOCK) != 0, who->id);
 	if (fresh < 0) {
 		return fresh;
 	}
@@ -154,17 +151,17 @@ EXPORT int socket(int family, int type, int protocol)
 
 /* ---- bind ------------------------------------------------------------------------------------ */
 
-static int bind_ours(int fd, const struct sockaddr *sa, socklen_t length)
+static int bind_ours(int fd, const struct who *who, const struct sockaddr *sa, socklen_t length)
 {
 	union client_reply reply;
 	struct rpc_bind m = { .h = { .op = RPC_BIND } };
-	int error = addr_in(sa, length, &m.addr);
-	if (error == -EAFNOSUPPORT && sa->sa_family == AF_UNSPEC) {
+	int error = addr_in(who->family, sa, length, &m.addr);
+	if (error == -EAFNOSUPPORT && who->family == AF_INET && sa->sa_family == AF_UNSPEC) {
 		/* Linux takes AF_UNSPEC with address 0 for AF_INET. */
 		struct sockaddr_in any = *(const struct sockaddr_in *)(const void *)sa;
 		any.sin_family = AF_INET;
 		error = any.sin_addr.s_addr == htonl(INADDR_ANY)
-			    ? addr_in((struct sockaddr *)&any, sizeof any, &m.addr)
+			    ? addr_in(AF_INET, (struct sockaddr *)&any, sizeof any, &m.addr)
 			    : -EAFNOSUPPORT;
 	}
 	if (error) {
@@ -185,11 +182,11 @@ EXPORT int bind(int fd, const struct sockaddr *sa, socklen_t length)
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		int result = real.bind(fd, sa, length);
-		if (result == 0 || errno != EINVAL || !ident_is_ours(fd)) {
+		if (result == 0 || errno != EINVAL || !ident_who(fd, &who)) {
 			return result;
 		}
 	}
-	return done("bind", fd, bind_ours(fd, sa, length));
+	return done("bind", fd, bind_ours(fd, &who, sa, length));
 }
 
 /* ---- listen ---------------------------------------------------------------------------------- */

@@ -57,7 +57,8 @@ size_t rpc_ident_write(const struct rpc_ident *ident, uint8_t out[RPC_NAME_MAX_B
 	memcpy(out + AT_LOCAL + 2, ident->local.addr, 16);
 	memcpy(out + AT_REMOTE, &ident->remote.port_be, 2);
 	memcpy(out + AT_REMOTE + 2, ident->remote.addr, 16);
-	memcpy(out + AT_SCOPE, &ident->local.scope, 4);
+	uint32_t scope = ident->local.scope | ident->remote.scope; /* one link, one scope */
+	memcpy(out + AT_SCOPE, &scope, 4);
 	return RPC_NAME_FULL_BYTES;
 }
 
@@ -66,7 +67,9 @@ static void address_read(const uint8_t *name, size_t at, uint8_t family, struct 
 	*out = (struct rpc_addr){ .family = family };
 	memcpy(&out->port_be, name + at, 2);
 	memcpy(out->addr, name + at + 2, 16);
-	memcpy(&out->scope, name + AT_SCOPE, 4);
+	if (rpc_is_link_local(out)) {
+		memcpy(&out->scope, name + AT_SCOPE, 4);
+	}
 }
 
 bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out)

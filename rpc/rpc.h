@@ -59,6 +59,15 @@ struct rpc_addr {
 };
 static_assert(sizeof(struct rpc_addr) == 24, "wire layout");
 
+/* The interfaces of a virtual host, as if_nametoindex() and scope ids number them. */
+enum { RPC_IFINDEX_LOOPBACK = 1, RPC_IFINDEX_NETWORK = 2 };
+
+/* fe80::/10, the addresses that have a scope id */
+static inline bool rpc_is_link_local(const struct rpc_addr *a)
+{
+	return a->addr[0] == 0xfe && (a->addr[1] & 0xc0) == 0x80;
+}
+
 struct rpc_header {
 	uint32_t length; /* of the whole message */
 	uint16_t op;

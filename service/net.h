@@ -27,6 +27,7 @@ struct net {
 	struct vhost *vhost;
 	size_t address_count;
 	struct stack_ip addresses[STACK_MAX_ADDRESSES]; /* as last given to the stack */
+	struct stack_ip link_local;                     /* likewise; family 0 = none */
 	bool is_ok;                                     /* status OK and at least one address */
 	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
 	uint32_t mtu;                                   /* as the stack was made */
@@ -56,10 +57,12 @@ int net_stack_make(struct net *net, uint32_t mtu);
 /* Bring addresses and routes of the stack up to date with the core's view. Not from a core
  * callback: there, mark the network with net_mark and it happens at the end of the turn. */
 void net_update(struct net *net);
-/* What of the network's addresses and routes the stack is given: the IPv4 ones that the policy
- * allows. How many were written. */
+/* What of the network's addresses and routes the stack is given: those that the policy allows (IPv6
+ * only if the MTU does). How many were written. */
 size_t net_stack_addresses(const struct net_policy *policy, const struct zt_network_view *view,
 			   struct stack_ip out[STACK_MAX_ADDRESSES]);
+/* The interface's own address, derived from its MAC, if it has any other. Family 0: none. */
+struct stack_ip net_link_local(const struct zt_network_view *view, size_t address_count);
 size_t net_stack_routes(const struct net *net, const struct zt_network_view *view,
 			struct stack_route out[STACK_MAX_ROUTES]);
 void net_mark(struct service *service, uint64_t nwid);

@@ -4,8 +4,9 @@
  * The core says that something changed by an event from inside its own work; that only marks the
  * network, and net_settle_all looks at it at the end of the turn.
  *
- * The stack speaks IPv4 and refuses a whole list for one IPv6 entry in it. It gets the IPv4 part;
- * the API shows all that the controller assigned.
+ * Beside what the controller assigns, the interface has its link-local address, derived from the
+ * MAC as Linux's does (RFC 4291, appendix A). IPv6 wants an MTU of 1280: below, the stack gets the
+ * IPv4 part alone, because it refuses a whole list for one bad entry.
  */
 #include "service/hold.h"
 #include "service/log.h"
@@ -17,24 +18,31 @@
 #include <errno.h>
 #include <string.h>
 
-/* The only family of addresses that the stack takes. */
-enum { STACK_FAMILY = 4 };
+enum { IPV6_MTU_MIN = 1280, LINK_LOCAL_BITS = 64 };
 
 static unsigned long long id_of(const struct net *net)
 {
 	return net->nwid;
 }
 
+static bool is_same_ip(const struct stack_ip *a, const struct stack_ip *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
 bool net_is_own_address(const struct net *net, const struct stack_ip *ip)
 {
 	for (size_t i = 0; i < net->address_count; i++) {
-		const struct stack_ip *own = &net->addresses[i];
-		if (own->family == ip->family &&
-		    memcmp(own->bytes, ip->bytes, ip->family == 4 ? 4 : 16) == 0) {
+		if (is_same_ip(&net->addresses[i], ip)) {
 			return true;
 		}
 	}
-	return false;
+	return is_same_ip(&net->link_local, ip);
+}
+
+static bool mtu_allows(const struct zt_network_view *view, uint8_t family)
+{
+	return family == 4 || view->mtu >= IPV6_MTU_MIN;
 }
 
 static struct stack_ip stack_ip_of(const struct zt_endpoint *e)
@@ -50,9 +58,8 @@ static bool addresses_differ(const struct net *net, const struct stack_ip *list,
 		return true;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].family != net->addresses[i].family ||
-		    list[i].bits != net->addresses[i].bits ||
-		    memcmp(list[i].bytes, net->addresses[i].bytes, sizeof list[i].bytes) != 0) {
+		if (!is_same_ip(&list[i], &net->addresses[i]) ||
+		    list[i].bits != net->addresses[i].bits) {
 			return true;
 		}
 	}
@@ -63,23 +70,47 @@ size_t net_stack_addresses(const struct net_policy *policy, const struct zt_netw
 			   struct stack_ip out[STACK_MAX_ADDRESSES])
 {
 	size_t count = 0;
-	for (size_t i = 0; i < view->address_count && count < STACK_MAX_ADDRESSES; i++) {
+	for (size_t i = 0; i < view->address_count && count < STACK_MAX_ADDRESSES - 1; i++) {
 		const struct zt_endpoint *address = &view->addresses[i];
-		if (address->family == STACK_FAMILY && net_policy_allows(policy, address)) {
+		if (mtu_allows(view, address->family) && net_policy_allows(policy, address)) {
 			out[count++] = stack_ip_of(address);
 		}
 	}
 	return count;
 }
 
+struct stack_ip net_link_local(const struct zt_network_view *view, size_t address_count)
+{
+	struct stack_ip ip = { .family = 0 };
+	if (address_count == 0 || !mtu_allows(view, 6)) {
+		return ip;
+	}
+	uint8_t mac[6];
+	for (int i = 0; i < 6; i++) {
+		mac[i] = (uint8_t)(view->mac >> (40 - 8 * i));
+	}
+	ip = (struct stack_ip){ .bytes = { 0xfe, 0x80, [11] = 0xff, [12] = 0xfe },
+				.family = 6,
+				.bits = LINK_LOCAL_BITS };
+	memcpy(ip.bytes + 8, mac, 3);
+	memcpy(ip.bytes + 13, mac + 3, 3);
+	ip.bytes[8] ^= 2; /* the bit that says "unique" has the other sense here */
+	return ip;
+}
+
 static void addresses_update(struct net *net, const struct zt_network_view *view)
 {
 	struct stack_ip list[STACK_MAX_ADDRESSES];
 	size_t count = net_stack_addresses(&net->policy, view, list);
-	if (!addresses_differ(net, list, count)) {
+	struct stack_ip link_local = net_link_local(view, count);
+	if (!addresses_differ(net, list, count) && is_same_ip(&link_local, &net->link_local)) {
 		return;
 	}
-	int error = net->ops->addresses_set(net->stack, list, count);
+	size_t total = count;
+	if (link_local.family != 0) { /* last: it is nobody's first choice */
+		list[total++] = link_local;
+	}
+	int error = net->ops->addresses_set(net->stack, list, total);
 	if (error != 0) {
 		errno = -error;
 		log_err_errno("net", "cannot set the addresses nwid=%016llx", id_of(net));
@@ -87,6 +118,7 @@ static void addresses_update(struct net *net, const struct zt_network_view *view
 	}
 	memcpy(net->addresses, list, count * sizeof *list);
 	net->address_count = count;
+	net->link_local = link_local;
 	log_info("net", "addresses changed nwid=%016llx count=%zu", id_of(net), count);
 }
 
@@ -97,8 +129,8 @@ size_t net_stack_routes(const struct net *net, const struct zt_network_view *vie
 	for (size_t i = 0; i < view->route_count && count < STACK_MAX_ROUTES; i++) {
 		const struct zt_route *route = &view->routes[i];
 		struct stack_ip via = stack_ip_of(&route->via);
-		if (route->target.family == STACK_FAMILY &&
-		    (via.family == 0 || via.family == STACK_FAMILY) &&
+		if (mtu_allows(view, route->target.family) &&
+		    (via.family == 0 || via.family == route->target.family) &&
 		    net_policy_allows(&net->policy, &route->target) &&
 		    (via.family == 0 || !net_is_own_address(net, &via))) {
 			out[count++] = (struct stack_route){ .target = stack_ip_of(&route->target),
@@ -137,6 +169,7 @@ static void mtu_update(struct net *net, const struct zt_network_view *view)
 	net->ops->destroy(net->stack);
 	net->stack = NULL;
 	net->address_count = 0;
+	net->link_local = (struct stack_ip){ .family = 0 };
 	if (net_stack_make(net, view->mtu) != 0) {
 		(void)zt_leave(net->service->node, loop_now(net->service->loop), net->nwid);
 	}

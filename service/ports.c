@@ -394,16 +394,17 @@ static uint64_t tuple_hash(const struct ports *ports, const struct port_tuple *t
 	return h;
 }
 
-/* 0 = does not match, 1 = listens on any address, 2 = on exactly this one. */
+/* 0 = does not match; an exact address before any, a listener of one family before a dual stack one
+ * (as Linux's compute_score). */
 static int listener_score(const struct port_entry *e, const struct port_tuple *t)
 {
 	if ((e->place.families & t->family) == 0) {
 		return 0;
 	}
 	if (e->place.is_any) {
-		return 1;
+		return e->place.families == t->family ? 2 : 1;
 	}
-	return memcmp(e->place.address, t->local, sizeof t->local) == 0 ? 2 : 0;
+	return memcmp(e->place.address, t->local, sizeof t->local) == 0 ? 3 : 0;
 }
 
 struct port_entry *ports_lookup(const struct ports *ports, const struct port_tuple *tuple)

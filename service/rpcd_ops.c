@@ -74,7 +74,7 @@ void rpcd_reply_address(int fd, uint32_t seq, int error, const struct rpc_addr *
 
 static int socket_check(const struct rpc_socket *m)
 {
-	if (m->family != AF_INET) {
+	if (m->family != AF_INET && m->family != AF_INET6) {
 		return EAFNOSUPPORT;
 	}
 	if (m->type != SOCK_STREAM) {
@@ -106,7 +106,7 @@ static void on_socket(struct request *q)
 		answer_error(q, error);
 		return;
 	}
-	struct vsock *s = vsock_new(q->vhost, q->uid);
+	struct vsock *s = vsock_new(q->vhost, q->uid, (uint8_t)m.family);
 	int a = s ? vsock_pair(s, m.nonblock != 0) : -ENOBUFS;
 	if (a < 0) {
 		if (s) {

@@ -56,6 +56,20 @@ static bool is_alive(const struct vsock *s, int *probe)
 	return false;
 }
 
+void shortcut_sweep_port(struct vhost *vhost, uint16_t port)
+{
+	int probe = -1;
+	for (struct vsock *s = vhost->probes.first, *next = NULL; s; s = next) {
+		next = s->queue.next;
+		if (s->port.bucket && s->port.place.port == port && !is_alive(s, &probe)) {
+			vsock_free(s);
+		}
+	}
+	if (probe >= 0) {
+		(void)close(probe);
+	}
+}
+
 void shortcut_sweep(struct vhost *vhost, size_t max)
 {
 	int probe = -1;

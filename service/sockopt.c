@@ -85,6 +85,19 @@ static const struct option_row rows[] = {
 	BOOL_ROW(IPPROTO_IP, IP_FREEBIND, freebind, NO_STACK_OPTION),
 	BOOL_ROW(IPPROTO_IP, IP_TRANSPARENT, transparent, NO_STACK_OPTION),
 	BOOL_ROW(IPPROTO_IPV6, IPV6_V6ONLY, v6_only, NO_STACK_OPTION),
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1, 255, FIELD_U8, AT(hops6), TTL_DEFAULT,
+	  STACK_TCP_TTL },
+	{ IPPROTO_IPV6, IPV6_TCLASS, -1, 255, FIELD_U8, AT(tclass), 0, STACK_TCP_TOS },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, 0, 5, FIELD_U8, AT(mtu_discover6), IPV6_PMTUDISC_WANT,
+	  NO_STACK_OPTION },
+	{ IPPROTO_IPV6, IPV6_MINHOPCOUNT, 0, 255, FIELD_U8, AT(min_hops6), 0, NO_STACK_OPTION },
+	BOOL_ROW(IPPROTO_IPV6, IPV6_RECVPKTINFO, recv_packet_info6, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recv_hops6, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_RECVTCLASS, recv_tclass6, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_RECVERR, recv_error6, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_DONTFRAG, dont_fragment6, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_FREEBIND, freebind, NO_STACK_OPTION),
+	BOOL_ROW(IPPROTO_IPV6, IPV6_TRANSPARENT, transparent, NO_STACK_OPTION),
 };
 
 static const struct option_row *row_find(int level, int name)
@@ -138,9 +151,15 @@ static int field_read(const struct sockopts *opts, const struct option_row *row)
 
 /* ---- set ---- */
 
+/* An AF_INET6 socket keeps both families' options; only those of the protocol in use are told. */
+static bool is_in_use(const struct sockopt_target *t, const struct option_row *row)
+{
+	return row->level != (t->is_ipv6 ? IPPROTO_IP : IPPROTO_IPV6);
+}
+
 static void stack_tell(const struct sockopt_target *t, const struct option_row *row)
 {
-	if (t->tcp && row->stack_option != NO_STACK_OPTION) {
+	if (t->tcp && row->stack_option != NO_STACK_OPTION && is_in_use(t, row)) {
 		(void)t->ops->tcp_option_set(t->tcp, (enum stack_option)row->stack_option,
 					     field_read(t->opts, row));
 	}
@@ -184,9 +203,47 @@ static int special_set(struct sockopts *opts, int level, int name, const void *v
 	return 1;
 }
 
-/* Integers whose meaning is not "store it". 1 = not mine. */
-static int integer_set(struct sockopts *opts, int level, int name, int value)
+/* The same for IPPROTO_IPV6. */
+static int integer_set6(const struct sockopt_target *t, int name, int value)
 {
+	enum { ECN_BITS = 3, MTU_MIN = 1280 };
+	switch (name) {
+	case IPV6_V6ONLY:
+		return t->is_bound ? -EINVAL : 1;
+	case IPV6_UNICAST_HOPS:
+		if (value != -1) {
+			return 1;
+		}
+		t->opts->hops6 = 0;
+		return 0;
+	case IPV6_TCLASS: /* TCP keeps its two bits of congestion notification */
+		if (value < -1 || value > UINT8_MAX) {
+			return -EINVAL;
+		}
+		t->opts->tclass = (uint8_t)(value < 0 ? 0 : value & ~ECN_BITS);
+		stack_tell(t, row_find(IPPROTO_IPV6, name));
+		return 0;
+	case IPV6_MTU:
+		if (value != 0 && value < MTU_MIN) {
+			return -EINVAL;
+		}
+		t->opts->mtu6 = value;
+		return 0;
+	case IPV6_AUTOFLOWLABEL:
+		t->opts->flow_label_off6 = value == 0;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+/* Integers whose meaning is not "store it". 1 = not mine. */
+static int integer_set(const struct sockopt_target *t, int level, int name, int value)
+{
+	struct sockopts *opts = t->opts;
+	if (level == IPPROTO_IPV6) {
+		return integer_set6(t, name, value);
+	}
 	if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_SNDBUFFORCE)) {
 		opts->send_buffer = buffer_clamp(value);
 		return 0;
@@ -216,6 +273,9 @@ static int integer_set(struct sockopts *opts, int level, int name, int value)
 int sockopt_set(const struct sockopt_target *t, int level, int name, const void *value,
 		uint32_t length)
 {
+	if (level == IPPROTO_IPV6 && !t->is_inet6) {
+		return -ENOPROTOOPT;
+	}
 	int result = special_set(t->opts, level, name, value, length);
 	if (result != 1) {
 		return result;
@@ -229,7 +289,7 @@ int sockopt_set(const struct sockopt_target *t, int level, int name, const void 
 	} else {
 		return row_find(level, name) ? -EINVAL : -ENOPROTOOPT;
 	}
-	result = integer_set(t->opts, level, name, number);
+	result = integer_set(t, level, name, number);
 	if (result != 1) {
 		return result;
 	}
@@ -299,7 +359,7 @@ static int info_get(const struct sockopt_target *t, void *value, uint32_t *lengt
 		info.tcpi_unacked = (s.unacked_bytes + mss - 1) / mss;
 		info.tcpi_rcv_space = s.receive_window;
 		info.tcpi_rcv_ssthresh = s.receive_window;
-		info.tcpi_pmtu = s.mss + 40;
+		info.tcpi_pmtu = s.mss + (t->is_ipv6 ? 60U : 40U);
 	}
 	return value_put(&info, sizeof info, value, length);
 }
@@ -328,6 +388,10 @@ static bool integer_get(const struct sockopt_target *t, int level, int name, int
 		*out = max_segment_get(t);
 	} else if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
 		*out = !opts->quick_ack_off;
+	} else if (level == IPPROTO_IPV6 && name == IPV6_AUTOFLOWLABEL) {
+		*out = !opts->flow_label_off6;
+	} else if (level == IPPROTO_IPV6 && name == IPV6_MTU && t->mtu != 0) {
+		*out = (int)t->mtu;
 	} else {
 		return false;
 	}
@@ -351,6 +415,12 @@ int sockopt_get(const struct sockopt_target *t, int level, int name, void *value
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		*length = 0; /* sshd hangs up on anything else */
 		return 0;
+	}
+	if (level == IPPROTO_IPV6 && !t->is_inet6) {
+		return -ENOPROTOOPT;
+	}
+	if (level == IPPROTO_IPV6 && name == IPV6_MTU && t->mtu == 0) {
+		return -ENOTCONN;
 	}
 	int number = 0;
 	if (!integer_get(t, level, name, &number)) {

@@ -27,7 +27,12 @@ struct sockopts {
 	uint8_t mtu_discover;
 	bool reuse_address, reuse_port, keep_alive, is_lingering, broadcast, oob_inline;
 	bool no_delay, cork, quick_ack_off, thin_linear, thin_dupack, freebind, transparent;
-	bool v6_only;
+	/* Of AF_INET6 sockets, beside those of IPv4 as in Linux. */
+	int32_t mtu6;          /* 0 = the path's */
+	uint8_t tclass, hops6; /* hops6 0 = default 64 */
+	uint8_t mtu_discover6, min_hops6;
+	bool v6_only, recv_packet_info6, recv_hops6, recv_tclass6, recv_error6, dont_fragment6;
+	bool flow_label_off6;
 };
 
 struct sockopt_target { /* the socket that is asked about */
@@ -36,6 +41,10 @@ struct sockopt_target { /* the socket that is asked about */
 	struct stack_tcp *tcp; /* NULL = not connected through the stack */
 	uint8_t linux_state; /* TCP_ESTABLISHED = 1, ... for TCP_INFO without a stack connection */
 	uint16_t mss;        /* reported when there is no connection to ask */
+	bool is_inet6;       /* an AF_INET6 socket */
+	bool is_bound;       /* it has a port: too late for IPV6_V6ONLY */
+	bool is_ipv6;        /* it has a remote address, and that is of IPv6 */
+	uint32_t mtu;        /* of the path to the remote address; 0 = has none */
 };
 
 /* Set one option. 0, -ENOPROTOOPT, -EINVAL, -EPERM, ... as Linux. */

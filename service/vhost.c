@@ -67,14 +67,8 @@ bool vhost_is_local(const struct vhost *vhost, const struct rpc_addr *address)
 	if (vaddr_is_any(address) || vaddr_is_loopback(address)) {
 		return true;
 	}
-	const struct net *net = vhost->net;
-	for (size_t i = 0; i < net->address_count; i++) {
-		if (net->addresses[i].family == 4 &&
-		    memcmp(net->addresses[i].bytes, address->addr + 12, 4) == 0) {
-			return true;
-		}
-	}
-	return false;
+	struct stack_ip ip = vaddr_to_stack(address);
+	return net_is_own_address(vhost->net, &ip);
 }
 
 /* ---- opening and closing ---- */
@@ -238,7 +232,8 @@ static bool on_admit(void *context, const struct stack_ip *local, const struct s
 	if (!net->vhost || net->vhost->is_closing) {
 		return false;
 	}
-	struct rpc_addr to = vaddr_from_stack(local), from = vaddr_from_stack(remote);
+	struct rpc_addr to = vaddr_from_stack(local, AF_INET6);
+	struct rpc_addr from = vaddr_from_stack(remote, AF_INET6);
 	struct vsock *listener = vsock_listener_for(net->vhost, &to, &from);
 	if (!listener || vsock_has_backlog(listener)) {
 		return listener != NULL;
@@ -254,7 +249,8 @@ static void *on_accepted(void *context, struct stack_tcp *tcp, const struct stac
 	if (!net->vhost || net->vhost->is_closing) {
 		return NULL;
 	}
-	struct rpc_addr to = vaddr_from_stack(local), from = vaddr_from_stack(remote);
+	struct rpc_addr to = vaddr_from_stack(local, AF_INET6);
+	struct rpc_addr from = vaddr_from_stack(remote, AF_INET6);
 	struct vsock *listener = vsock_listener_for(net->vhost, &to, &from);
 	struct vsock *s = listener ? vsock_accepted_new(listener, &to, &from) : NULL;
 	if (!s) {

@@ -142,7 +142,7 @@ static uint64_t id_new(const struct vhost *vhost)
 	return id;
 }
 
-struct vsock *vsock_new(struct vhost *vhost, uid_t uid)
+struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family)
 {
 	if (vhost->socket_count >= vhost->table_size && table_grow(vhost) != 0) {
 		errno = ENOMEM;
@@ -159,11 +159,10 @@ struct vsock *vsock_new(struct vhost *vhost, uid_t uid)
 	s->vhost = vhost;
 	s->id = id;
 	s->uid = uid;
-	s->family = AF_INET;
+	s->family = family;
 	s->watch = (struct watch){ .fd = -1, .kind = WATCH_VSOCK };
 	s->reply_fd = -1;
-	s->local = s->remote = (struct rpc_addr){ .family = AF_INET };
-	s->local.addr[10] = s->local.addr[11] = 0xff;
+	s->local = s->remote = vaddr_any(family);
 	s->hash_next = vhost->table[id & (vhost->table_size - 1)];
 	vhost->table[id & (vhost->table_size - 1)] = s;
 	VSOCK_LIST_ADD(&vhost->all, s, all);
@@ -441,5 +440,9 @@ struct sockopt_target vsock_option_target(struct vsock *s)
 		.tcp = s->tcp,
 		.linux_state = linux_state[s->state],
 		.mss = 536,
+		.is_inet6 = s->family == AF_INET6,
+		.is_bound = s->port.bucket != NULL,
+		.is_ipv6 = !vaddr_is_any(&s->remote) && !vaddr_is_v4(&s->remote),
+		.mtu = vaddr_is_any(&s->remote) ? 0 : s->vhost->net->mtu,
 	};
 }

@@ -164,9 +164,10 @@ bool vsock_may(enum vsock_state from, enum vsock_state to);
 /* Make that move; an illegal one is our bug. */
 void vsock_move(struct vsock *s, enum vsock_state to);
 
-/* A record without descriptors. NULL if memory or the user's share is used up (errno says which).
+/* A record without descriptors, of an AF_INET or AF_INET6 socket. NULL if memory or the user's
+ * share is used up (errno says which).
  */
-struct vsock *vsock_new(struct vhost *vhost, uid_t uid);
+struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family);
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);
@@ -212,6 +213,21 @@ static inline int64_t vhost_now(const struct vhost *vhost)
 /* Any, loopback or one of our own addresses. */
 bool vhost_is_local(const struct vhost *vhost, const struct rpc_addr *address);
 
+/* ---- vsock_addr.c -----------------------------------------------------------------------------
+ */
+
+/* The place in the port table for an address of this socket. */
+struct port_place vsock_place(const struct vsock *s, const struct rpc_addr *address);
+/* An address in the socket's own form: its family, the scope id that is reported. */
+struct rpc_addr vsock_address(const struct vsock *s, const struct rpc_addr *address);
+/* May this socket have this address? 0 or what Linux says. The port is not looked at. */
+int vsock_bind_check(const struct vsock *s, const struct rpc_addr *address, bool is_free);
+/* Set `remote` to where connect() shall go. 0 or what Linux says. */
+int vsock_destination(struct vsock *s, const struct rpc_addr *address);
+/* The source address towards `remote`, with the port that the socket has: the bound one, or the one
+ * that the network chooses. 0, -ENETUNREACH or -EINVAL. */
+int vsock_source(const struct vsock *s, struct rpc_addr *out);
+
 /* ---- vsock_conn.c -----------------------------------------------------------------------------
  */
 
@@ -235,8 +251,6 @@ void vsock_established(struct vsock *s);
 void vsock_failed(struct vsock *s, int error);
 /* Answer the CONNECT that waits, if one does. */
 void vsock_reply_waiting(struct vsock *s, int error);
-/* The place in the port table for an address of this socket. */
-struct port_place vsock_place(const struct vsock *s, const struct rpc_addr *address);
 
 /* ---- vsock_listen.c ---------------------------------------------------------------------------
  */
@@ -266,6 +280,8 @@ struct vsock *vsock_accepted_new(struct vsock *listener, const struct rpc_addr *
 int shortcut_connect(struct vsock *s);
 /* Free the records of short-cut connections whose descriptors are gone, `max` probes. */
 void shortcut_sweep(struct vhost *vhost, size_t max);
+/* The same for all that hold this port. */
+void shortcut_sweep_port(struct vhost *vhost, uint16_t port);
 
 /* ---- relay.c ----------------------------------------------------------------------------------
  */

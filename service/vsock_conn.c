@@ -20,27 +20,17 @@
 
 enum { CONNECT_PORT_TRIES = 8 };
 
-struct port_place vsock_place(const struct vsock *s, const struct rpc_addr *address)
-{
-	struct port_place place = {
-		.families = PORT_V4,
-		.is_any = vaddr_is_any(address),
-		.reuse_address = s->opts.reuse_address,
-		.reuse_port = s->opts.reuse_port,
-		.port = vaddr_port(address),
-		.uid = s->uid,
-	};
-	memcpy(place.address, address->addr, sizeof place.address);
-	return place;
-}
-
 static int port_take(struct vsock *s, const struct rpc_addr *address)
 {
 	struct vhost *vhost = s->vhost;
 	struct port_place place = vsock_place(s, address);
 	int error = ports_bind(vhost->ports, &s->port, &place);
-	if (error == -EADDRINUSE && place.port == 0) {
-		shortcut_sweep(vhost, SIZE_MAX); /* records of the dead may hold ports */
+	if (error == -EADDRINUSE) { /* records of the dead may hold ports */
+		if (place.port == 0) {
+			shortcut_sweep(vhost, SIZE_MAX);
+		} else {
+			shortcut_sweep_port(vhost, place.port);
+		}
 		error = ports_bind(vhost->ports, &s->port, &place);
 	}
 	return error;
@@ -48,19 +38,12 @@ static int port_take(struct vsock *s, const struct rpc_addr *address)
 
 int vsock_bind(struct vsock *s, const struct rpc_addr *address, bool is_free)
 {
-	if (s->state != VSOCK_FRESH) {
-		return -EINVAL;
+	int error = vsock_bind_check(s, address, is_free);
+	if (error != 0) {
+		return error;
 	}
-	bool is_unspecified = address->family == AF_UNSPEC && vaddr_is_any(address);
-	if (address->family != AF_INET && !is_unspecified) {
-		return -EAFNOSUPPORT;
-	}
-	is_free = is_free || s->opts.freebind || s->opts.transparent;
-	if (!is_free && !vhost_is_local(s->vhost, address)) {
-		return -EADDRNOTAVAIL;
-	}
-	struct rpc_addr wanted = vaddr_v4(address->addr + 12, vaddr_port(address));
-	int error = port_take(s, &wanted);
+	struct rpc_addr wanted = vsock_address(s, address);
+	error = port_take(s, &wanted);
 	if (error != 0) {
 		return error;
 	}
@@ -72,59 +55,11 @@ int vsock_bind(struct vsock *s, const struct rpc_addr *address, bool is_free)
 
 int vsock_autobind(struct vsock *s)
 {
-	static const uint8_t any[4];
-	struct rpc_addr address = vaddr_v4(any, 0);
+	struct rpc_addr address = vaddr_any(s->family);
 	return vsock_bind(s, &address, false);
 }
 
 /* ---- connect ---- */
-
-/* Where the program's packets come from when it did not bind an address. */
-static int source_choose(struct vsock *s, struct rpc_addr *out)
-{
-	static const uint8_t localhost[4] = { 127, 0, 0, 1 };
-	const struct net *net = s->vhost->net;
-	if (!vaddr_is_any(&s->local)) {
-		*out = s->local;
-		return 0;
-	}
-	if (vaddr_is_loopback(&s->remote)) {
-		*out = vaddr_v4(localhost, vaddr_port(&s->local));
-		return 0;
-	}
-	if (vhost_is_local(s->vhost, &s->remote)) {
-		*out = s->remote;
-		out->port_be = s->local.port_be;
-		return 0;
-	}
-	struct stack_ip remote = vaddr_to_stack(&s->remote), source = { 0 };
-	int error = net->ops->source_for(net->stack, &remote, &source);
-	if (error == 0) {
-		*out = vaddr_v4(source.bytes, vaddr_port(&s->local));
-	}
-	return error;
-}
-
-static int destination_set(struct vsock *s, const struct rpc_addr *address)
-{
-	static const uint8_t localhost[4] = { 127, 0, 0, 1 };
-	const struct net *net = s->vhost->net;
-	if (address->family != AF_INET) {
-		return -EAFNOSUPPORT;
-	}
-	s->remote =
-	    vaddr_v4(vaddr_is_any(address) ? localhost : address->addr + 12, vaddr_port(address));
-	if (vaddr_is_multicast(&s->remote)) {
-		return -ENETUNREACH;
-	}
-	if (vhost_is_local(s->vhost, &s->remote)) {
-		return 0;
-	}
-	if (!net->is_ok || !net->stack) {
-		return -ENETUNREACH;
-	}
-	return vaddr_is_loopback(&s->local) ? -EINVAL : 0;
-}
 
 /* Take a port for a socket that has none. */
 static int connect_port(struct vsock *s)
@@ -146,16 +81,16 @@ static int connect_port(struct vsock *s)
 /* Back to what the socket was before connect(): its own bound address or none. */
 static void connect_undo(struct vsock *s)
 {
-	static const uint8_t any[4];
 	if (s->is_autobound) {
 		ports_release(s->vhost->ports, &s->port);
 		s->is_autobound = false;
-		s->local = vaddr_v4(any, 0);
+		s->local = vaddr_any(s->family);
 	} else if (s->port.bucket) {
-		s->local = vaddr_v4(s->port.place.address + 12, s->port.place.port);
+		struct rpc_addr bound = { .port_be = htons(s->port.place.port) };
+		memcpy(bound.addr, s->port.place.address, sizeof bound.addr);
+		s->local = vsock_address(s, &bound);
 	}
-	s->remote = vaddr_v4(any, 0);
-	s->remote.family = AF_INET;
+	s->remote = vaddr_any(s->family);
 	vsock_discard(s, vsock_unread(s));
 	s->has_pawn = false;
 }
@@ -204,9 +139,9 @@ static void connect_pawn(struct vsock *s, const struct vsock_connect *r)
 
 static int connect_start(struct vsock *s, const struct vsock_connect *r)
 {
-	int error = destination_set(s, r->address);
+	int error = vsock_destination(s, r->address);
 	struct rpc_addr source;
-	error = error ? error : source_choose(s, &source);
+	error = error ? error : vsock_source(s, &source);
 	if (error != 0) {
 		return error;
 	}
@@ -313,8 +248,8 @@ void vsock_established(struct vsock *s)
 	if (s->tcp) {
 		struct stack_ip local = { 0 }, remote = { 0 };
 		vsock_ops(s)->tcp_names(s->tcp, &local, &remote);
-		s->local = vaddr_from_stack(&local);
-		s->remote = vaddr_from_stack(&remote);
+		s->local = vaddr_from_stack(&local, s->family);
+		s->remote = vaddr_from_stack(&remote, s->family);
 	}
 	ports_connected(&s->port);
 	vsock_move(s, VSOCK_ESTABLISHED);

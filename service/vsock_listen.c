@@ -131,7 +131,7 @@ struct vsock *vsock_listener_for(const struct vhost *vhost, const struct rpc_add
 				 const struct rpc_addr *remote)
 {
 	struct port_tuple tuple = {
-		.family = PORT_V4,
+		.family = vaddr_is_v4(local) ? PORT_V4 : PORT_V6,
 		.local_port = vaddr_port(local),
 		.remote_port = vaddr_port(remote),
 	};
@@ -182,13 +182,14 @@ struct vsock *vsock_accepted_new(struct vsock *listener, const struct rpc_addr *
 	if (!is_within(listener, VSOCK_OVER_BACKLOG_MAX)) {
 		return NULL;
 	}
-	struct vsock *s = vsock_new(listener->vhost, listener->uid);
+	struct vsock *s = vsock_new(listener->vhost, listener->uid, listener->family);
 	if (!s) {
 		return NULL;
 	}
 	s->opts = listener->opts;
 	s->local = *local;
 	s->remote = *remote;
+	s->local.family = s->remote.family = s->family;
 	s->born_of = listener->id;
 	struct port_place place = vsock_place(s, local);
 	if (ports_share(s->vhost->ports, &s->port, &place) != 0) {

@@ -7,7 +7,7 @@ export BIN=${BIN:-$TOP}
 # shellcheck source=scripts/universe.sh
 . "$TOP/scripts/universe.sh"
 
-# universe_up MEMBER...: root, members, one private network; sets NWID and IP_<member>.
+# universe_up MEMBER...: root, members, one private network (NETWORK_JSON, if set); sets NWID and IP_<member>.
 universe_up() {
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-e2e.XXXXXX")
   chmod 755 "$WORK"
@@ -17,14 +17,41 @@ universe_up() {
   for name in "$@"; do universe_member "$name"; done
   for name in root "$@"; do universe_start "$name"; done
   for name in root "$@"; do wait_for 20 is_online "$name"; done
-  NWID=$(universe_network '{"name":"e2e","private":true,"v4AssignMode":{"zt":true},
-    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
-    "routes":[{"target":"10.77.0.0/24","via":null}]}')
+  NWID=$(universe_network "${NETWORK_JSON:-$(cat <<'JSON'
+{"name":"e2e","private":true,"v4AssignMode":{"zt":true},
+ "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+ "routes":[{"target":"10.77.0.0/24","via":null}]}
+JSON
+  )}")
   for name in "$@"; do
     printf -v "IP_$name" '%s' "$(universe_join "$name" "$NWID")"
     export "IP_$name"
   done
   export NWID UNIVERSE UNIVERSE_ROOT_PORT
+}
+
+# For NETWORK_JSON: addresses of every kind.
+DUAL_STACK_NETWORK='{"name":"e2e6","private":true,"v4AssignMode":{"zt":true},
+ "v6AssignMode":{"rfc4193":true,"6plane":true,"zt":true},
+ "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"},
+  {"ipRangeStart":"fd77::1","ipRangeEnd":"fd77::ff"}],
+ "routes":[{"target":"10.77.0.0/24","via":null},{"target":"fd77::/64","via":null}]}'
+export DUAL_STACK_NETWORK
+
+# address6 NAME PREFIX: its address that begins so (fd77: pool, fc: 6PLANE, fd: RFC 4193 or pool).
+address6() {
+  "$BIN/zerotier-cli" -D"$UNIVERSE/$1" listnetworks |
+    awk -v nwid="$NWID" -v prefix="$2" '$3 == nwid { n = split($NF, ips, ","); for (i = 1; i <= n; i++)
+      if (index(ips[i], prefix) == 1) { sub("/.*", "", ips[i]); print ips[i]; found = 1; exit } } END { exit !found }'
+}
+
+# link_local6 NAME: fe80::/64 with the MAC of its interface (RFC 4291, appendix A).
+link_local6() {
+  "$BIN/zerotier-cli" -D"$UNIVERSE/$1" listnetworks -j | python3 -c '
+import ipaddress, json, sys
+mac = bytes.fromhex(next(n for n in json.load(sys.stdin) if n["id"] == sys.argv[1])["mac"].replace(":", ""))
+print(ipaddress.IPv6Address(bytes.fromhex("fe80" + "00" * 6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]))
+' "$NWID"
 }
 
 universe_down() {

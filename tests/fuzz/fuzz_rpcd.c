@@ -26,7 +26,7 @@ static void hold(int fd)
 /* A new virtual socket of the "program". */
 static int socket_new(uint8_t how)
 {
-	struct vsock *s = vsock_new(rig.net.vhost, CLIENT_UID);
+	struct vsock *s = vsock_new(rig.net.vhost, CLIENT_UID, AF_INET);
 	BUG_ON(!s);
 	int a = vsock_pair(s, (how & 1) != 0);
 	BUG_ON(a < 0);

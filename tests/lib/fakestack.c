@@ -97,7 +97,12 @@ static int op_connect(struct stack *s, const struct stack_ip *local, const struc
 static int op_source_for(struct stack *s, const struct stack_ip *remote, struct stack_ip *out)
 {
 	(void)s;
-	if (remote->bytes[0] != 10) {
+	if (remote->family == 6 && remote->bytes[0] >= 0xfd) { /* ours: fd00::1, fe80::1 */
+		*out = (struct stack_ip){ .bytes = { remote->bytes[0], [15] = 1 }, .family = 6 };
+		out->bytes[1] = remote->bytes[1];
+		return 0;
+	}
+	if (remote->family == 6 || remote->bytes[0] != 10) {
 		return -ENETUNREACH;
 	}
 	*out = (struct stack_ip){ .bytes = { 10, 0, 0, 1 }, .family = 4 };

@@ -144,12 +144,12 @@ static void test_nothing_reaches_the_host(void **state)
 static void test_refused(void **state)
 {
 	(void)state;
-	assert_string_equal(lo_intercepted("refused"), "tcp6: EAFNOSUPPORT\n"
-						       "tcp6 by syscall(): EAFNOSUPPORT\n"
-						       "udp6: EAFNOSUPPORT\n"
-						       "udp6 by syscall(): EAFNOSUPPORT\n"
-						       "raw6: EAFNOSUPPORT\n"
-						       "raw6 by syscall(): EAFNOSUPPORT\n"
+	assert_string_equal(lo_intercepted("refused"), "tcp6: ok\n"
+						       "tcp6 by syscall(): ok\n"
+						       "udp6: EPROTONOSUPPORT\n"
+						       "udp6 by syscall(): EPROTONOSUPPORT\n"
+						       "raw6: EPERM\n"
+						       "raw6 by syscall(): EPERM\n"
 						       "udp: EPROTONOSUPPORT\n"
 						       "udp by syscall(): EPROTONOSUPPORT\n"
 						       "udp 17: EPROTONOSUPPORT\n"

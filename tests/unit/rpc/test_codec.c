@@ -24,6 +24,9 @@ static struct rpc_ident full(uint8_t kind)
 		out.local.addr[i] = i;
 		out.remote.addr[i] = (uint8_t)(0xf0 + i);
 	}
+	/* link-local, else they have no scope */
+	out.local.addr[0] = out.remote.addr[0] = 0xfe;
+	out.local.addr[1] = out.remote.addr[1] = 0x80;
 	return out;
 }
 
@@ -59,6 +62,23 @@ static void test_names_round_trip(void **state)
 	assert_int_equal(rpc_ident_write(&in, bytes), RPC_NAME_BARE_BYTES);
 	assert_true(rpc_ident_read(bytes, RPC_NAME_BARE_BYTES, &out));
 	assert_same(&in, &out);
+}
+
+/* Two link-local addresses share their scope; others have none. */
+static void test_scopes(void **state)
+{
+	uint8_t bytes[RPC_NAME_MAX_BYTES];
+	struct rpc_ident in = full(RPC_KIND_CONNECTION), out;
+	(void)state;
+	in.local.scope = 0;
+	(void)rpc_ident_write(&in, bytes);
+	assert_true(rpc_ident_read(bytes, RPC_NAME_FULL_BYTES, &out));
+	assert_int_equal(out.local.scope, 7);
+	in.local.addr[1] = 0;
+	(void)rpc_ident_write(&in, bytes);
+	assert_true(rpc_ident_read(bytes, RPC_NAME_FULL_BYTES, &out));
+	assert_int_equal(out.local.scope, 0);
+	assert_int_equal(out.remote.scope, 7);
 }
 
 static void test_names_every_length(void **state)
@@ -157,11 +177,9 @@ static void test_option_values(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names_round_trip),
-		cmocka_unit_test(test_names_every_length),
-		cmocka_unit_test(test_names_hostile),
-		cmocka_unit_test(test_requests_every_length),
-		cmocka_unit_test(test_option_values),
+		cmocka_unit_test(test_names_round_trip),      cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_names_every_length),    cmocka_unit_test(test_names_hostile),
+		cmocka_unit_test(test_requests_every_length), cmocka_unit_test(test_option_values),
 	};
 	return cmocka_run_group_tests_name("rpc codec", tests, NULL, NULL);
 }

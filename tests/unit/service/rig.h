@@ -231,7 +231,7 @@ static void rig_close(struct rig *r)
 }
 
 /* Open descriptors of this process. */
-static size_t rig_fd_count(void)
+__attribute__((unused)) static size_t rig_fd_count(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	assert_non_null(d);
@@ -298,10 +298,10 @@ __attribute__((unused)) static int rig_socket_error(struct rig *r, int family, i
 	return rig_call(r, &m, sizeof m, -1, &reply);
 }
 
-__attribute__((unused)) static int rig_socket_of(struct rig *r, bool is_nonblocking, uint64_t *id)
+static int rig_socket_family(struct rig *r, int family, bool is_nonblocking, uint64_t *id)
 {
 	struct rpc_socket m = { .h.op = RPC_SOCKET,
-				.family = AF_INET,
+				.family = family,
 				.type = SOCK_STREAM,
 				.nonblock = is_nonblocking };
 	struct rpc_socket_reply reply;
@@ -314,6 +314,16 @@ __attribute__((unused)) static int rig_socket_of(struct rig *r, bool is_nonblock
 	return fd;
 }
 
+__attribute__((unused)) static int rig_socket_of(struct rig *r, bool is_nonblocking, uint64_t *id)
+{
+	return rig_socket_family(r, AF_INET, is_nonblocking, id);
+}
+
+__attribute__((unused)) static int rig_socket6(struct rig *r)
+{
+	return rig_socket_family(r, AF_INET6, true, NULL);
+}
+
 __attribute__((unused)) static int rig_socket(struct rig *r)
 {
 	return rig_socket_of(r, true, NULL);
@@ -321,7 +331,10 @@ __attribute__((unused)) static int rig_socket(struct rig *r)
 
 __attribute__((unused)) static struct rpc_addr rig_address(const char *text, uint16_t port)
 {
-	uint8_t bytes[4];
+	uint8_t bytes[16];
+	if (inet_pton(AF_INET6, text, bytes) == 1) {
+		return vaddr_v6(bytes, port);
+	}
 	assert_int_equal(inet_pton(AF_INET, text, bytes), 1);
 	return vaddr_v4(bytes, port);
 }
@@ -352,7 +365,7 @@ __attribute__((unused)) static int rig_listen(struct rig *r, int a, int backlog)
 __attribute__((unused)) static int rig_listener(struct rig *r, const char *text, uint16_t port,
 						int backlog)
 {
-	int a = rig_socket(r);
+	int a = strchr(text, ':') ? rig_socket6(r) : rig_socket(r);
 	assert_int_equal(rig_bind(r, a, text, &port), 0);
 	assert_int_equal(rig_listen(r, a, backlog), 0);
 	return a;

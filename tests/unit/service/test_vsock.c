@@ -47,7 +47,7 @@ static void test_birth(void **state)
 	socklen_t length = sizeof value;
 	assert_int_equal(getsockopt(a, SOL_SOCKET, SO_SNDBUF, &value, &length), 0);
 	assert_true(value >= VSOCK_SNDBUF_MIN);
-	assert_int_equal(rig_socket_error(&r, AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+	assert_int_equal(rig_socket_error(&r, AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
 	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_DGRAM, 0), ESOCKTNOSUPPORT);
 	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
 	struct vhost_stats stats;
