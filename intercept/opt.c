@@ -331,7 +331,7 @@ static int get_upper(int fd, const struct who *who, int level, int name, void *v
 		return value_out("", 0, value, length);
 	}
 	if (!has_level(who, level)) {
-		return -ENOPROTOOPT;
+		return who->family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT; /* as Linux has it */
 	}
 	return option_ask(fd, level, name, value, length);
 }

@@ -203,47 +203,9 @@ static int special_set(struct sockopts *opts, int level, int name, const void *v
 	return 1;
 }
 
-/* The same for IPPROTO_IPV6. */
-static int integer_set6(const struct sockopt_target *t, int name, int value)
-{
-	enum { ECN_BITS = 3, MTU_MIN = 1280 };
-	switch (name) {
-	case IPV6_V6ONLY:
-		return t->is_bound ? -EINVAL : 1;
-	case IPV6_UNICAST_HOPS:
-		if (value != -1) {
-			return 1;
-		}
-		t->opts->hops6 = 0;
-		return 0;
-	case IPV6_TCLASS: /* TCP keeps its two bits of congestion notification */
-		if (value < -1 || value > UINT8_MAX) {
-			return -EINVAL;
-		}
-		t->opts->tclass = (uint8_t)(value < 0 ? 0 : value & ~ECN_BITS);
-		stack_tell(t, row_find(IPPROTO_IPV6, name));
-		return 0;
-	case IPV6_MTU:
-		if (value != 0 && value < MTU_MIN) {
-			return -EINVAL;
-		}
-		t->opts->mtu6 = value;
-		return 0;
-	case IPV6_AUTOFLOWLABEL:
-		t->opts->flow_label_off6 = value == 0;
-		return 0;
-	default:
-		return 1;
-	}
-}
-
 /* Integers whose meaning is not "store it". 1 = not mine. */
-static int integer_set(const struct sockopt_target *t, int level, int name, int value)
+static int integer_set(struct sockopts *opts, int level, int name, int value)
 {
-	struct sockopts *opts = t->opts;
-	if (level == IPPROTO_IPV6) {
-		return integer_set6(t, name, value);
-	}
 	if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_SNDBUFFORCE)) {
 		opts->send_buffer = buffer_clamp(value);
 		return 0;
@@ -289,7 +251,8 @@ int sockopt_set(const struct sockopt_target *t, int level, int name, const void 
 	} else {
 		return row_find(level, name) ? -EINVAL : -ENOPROTOOPT;
 	}
-	result = integer_set(t, level, name, number);
+	result = level == IPPROTO_IPV6 ? sockopt6_set(t, name, &number)
+				       : integer_set(t->opts, level, name, number);
 	if (result != 1) {
 		return result;
 	}
@@ -388,10 +351,10 @@ static bool integer_get(const struct sockopt_target *t, int level, int name, int
 		*out = max_segment_get(t);
 	} else if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
 		*out = !opts->quick_ack_off;
-	} else if (level == IPPROTO_IPV6 && name == IPV6_AUTOFLOWLABEL) {
-		*out = !opts->flow_label_off6;
-	} else if (level == IPPROTO_IPV6 && name == IPV6_MTU && t->mtu != 0) {
+	} else if (level == IPPROTO_IP && name == IP_MTU) {
 		*out = (int)t->mtu;
+	} else if (level == IPPROTO_IPV6) {
+		return sockopt6_get(t, name, out);
 	} else {
 		return false;
 	}
@@ -419,7 +382,9 @@ int sockopt_get(const struct sockopt_target *t, int level, int name, void *value
 	if (level == IPPROTO_IPV6 && !t->is_inet6) {
 		return -ENOPROTOOPT;
 	}
-	if (level == IPPROTO_IPV6 && name == IPV6_MTU && t->mtu == 0) {
+	bool is_of_path = level == IPPROTO_IPV6 ? name == IPV6_MTU || name == IPV6_ADDRFORM
+						: level == IPPROTO_IP && name == IP_MTU;
+	if (is_of_path && t->mtu == 0) {
 		return -ENOTCONN;
 	}
 	int number = 0;

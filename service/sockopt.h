@@ -31,6 +31,8 @@ struct sockopts {
 	int32_t mtu6;          /* 0 = the path's */
 	uint8_t tclass, hops6; /* hops6 0 = default 64 */
 	uint8_t mtu_discover6, min_hops6;
+	uint16_t remembered6; /* bits: options that are kept and have no effect */
+	bool has_hops6, has_mtu_discover6;
 	bool v6_only, recv_packet_info6, recv_hops6, recv_tclass6, recv_error6, dont_fragment6;
 	bool flow_label_off6;
 };
@@ -44,7 +46,7 @@ struct sockopt_target { /* the socket that is asked about */
 	bool is_inet6;       /* an AF_INET6 socket */
 	bool is_bound;       /* it has a port: too late for IPV6_V6ONLY */
 	bool is_ipv6;        /* it has a remote address, and that is of IPv6 */
-	uint32_t mtu;        /* of the path to the remote address; 0 = has none */
+	uint32_t mtu;        /* of the path to the remote address; 0 = not connected */
 };
 
 /* Set one option. 0, -ENOPROTOOPT, -EINVAL, -EPERM, ... as Linux. */
@@ -53,6 +55,11 @@ int sockopt_set(const struct sockopt_target *target, int level, int name, const 
 /* Read one option into `value`; *length is its capacity on entry, what was written on return. */
 int sockopt_get(const struct sockopt_target *target, int level, int name, void *value,
 		uint32_t *length);
+/* For sockopt.c: an integer of IPPROTO_IPV6. 1 = store *number, which may have been changed, as the
+ * table says; else done (0) or -errno. */
+int sockopt6_set(const struct sockopt_target *target, int name, int *number);
+/* True: *out is its value; false: as the table says. */
+bool sockopt6_get(const struct sockopt_target *target, int name, int *out);
 /* A connection of the stack exists now: tell it what was set before. */
 void sockopt_apply(const struct sockopt_target *target);
 /* How long a connection attempt may take: TCP_USER_TIMEOUT, TCP_SYNCNT, else Linux's 127 s. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -204,6 +205,27 @@ void vsock_free(struct vsock *s)
 	vhost->socket_count--;
 	vhost->stats.sockets--;
 	free(s);
+}
+
+bool vsock_is_hung_up(const struct vsock *s)
+{
+	struct pollfd p = { .fd = s->watch.fd };
+	return s->watch.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+void vsock_reap_port(struct vhost *vhost, uint16_t port)
+{
+	struct vsock *s = vhost->all.first;
+	while (s) {
+		bool is_candidate =
+		    s->port.bucket && s->port.place.port == port && s->state != VSOCK_ESTABLISHED;
+		if (is_candidate && vsock_is_hung_up(s)) {
+			vsock_free(s); /* and those that waited for it */
+			s = vhost->all.first;
+		} else {
+			s = s->all.next;
+		}
+	}
 }
 
 /* ---- timers: a binary min-heap; s->timer_at is the place + 1 ---- */
@@ -426,6 +448,18 @@ void vsock_close_b_orderly(struct vsock *s)
 	vsock_close_b(s);
 }
 
+/* As Linux's lo has it: 65536, of which IPv4 can use one less. */
+static uint32_t path_mtu(const struct vsock *s)
+{
+	enum { LOOPBACK_MTU = 65536 };
+	if (vaddr_is_any(&s->remote)) {
+		return 0;
+	}
+	return vhost_is_local(s->vhost, &s->remote)
+		   ? (uint32_t)LOOPBACK_MTU - vaddr_is_v4(&s->remote)
+		   : s->vhost->net->mtu;
+}
+
 struct sockopt_target vsock_option_target(struct vsock *s)
 {
 	static const uint8_t linux_state[VSOCK_STATES] = {
@@ -443,6 +477,6 @@ struct sockopt_target vsock_option_target(struct vsock *s)
 		.is_inet6 = s->family == AF_INET6,
 		.is_bound = s->port.bucket != NULL,
 		.is_ipv6 = !vaddr_is_any(&s->remote) && !vaddr_is_v4(&s->remote),
-		.mtu = vaddr_is_any(&s->remote) ? 0 : s->vhost->net->mtu,
+		.mtu = path_mtu(s),
 	};
 }

@@ -171,6 +171,11 @@ struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family);
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);
+/* End the sockets on this port whose programs have closed them, though the loop has not come to it
+ * yet: a close() counts for the calls that follow it. Not those of established connections. */
+void vsock_reap_port(struct vhost *vhost, uint16_t port);
+/* Has the program closed its end? Asked of the kernel. */
+bool vsock_is_hung_up(const struct vsock *s);
 /* Whose is this descriptor? Name says which record, SO_COOKIE proves it. NULL = nobody's. */
 struct vsock *vsock_by_descriptor(const struct vhost *vhost, int fd);
 
@@ -225,7 +230,8 @@ int vsock_bind_check(const struct vsock *s, const struct rpc_addr *address, bool
 /* Set `remote` to where connect() shall go. 0 or what Linux says. */
 int vsock_destination(struct vsock *s, const struct rpc_addr *address);
 /* The source address towards `remote`, with the port that the socket has: the bound one, or the one
- * that the network chooses. 0, -ENETUNREACH or -EINVAL. */
+ * that the network chooses. 0, or why the two do not go together: -ENETUNREACH, -EINVAL,
+ * -EAFNOSUPPORT. */
 int vsock_source(const struct vsock *s, struct rpc_addr *out);
 
 /* ---- vsock_conn.c -----------------------------------------------------------------------------

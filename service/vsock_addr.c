@@ -43,17 +43,26 @@ struct rpc_addr vsock_address(const struct vsock *s, const struct rpc_addr *addr
 	return out;
 }
 
-/* What inet6_bind() says to an address that is no IPv4 address in disguise. */
+/* What inet6_bind() says before it looks who has the address. */
 static int bind_check_v6(const struct vsock *s, const struct rpc_addr *address)
 {
-	if (vaddr_is_multicast(address)) {
-		return -EINVAL;
-	}
-	if (s->state != VSOCK_FRESH || (vaddr_is_v4(address) && s->opts.v6_only) ||
+	bool is_v4 = vaddr_is_v4(address);
+	if (s->state != VSOCK_FRESH || (is_v4 && s->opts.v6_only) ||
+	    (!is_v4 && vaddr_is_multicast(address)) ||
 	    (vaddr_is_link_local(address) && address->scope == 0)) {
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* Ours, or, as Linux has it for IPv4, everybody's. */
+static bool may_be_bound(const struct vsock *s, const struct rpc_addr *address)
+{
+	if (vaddr_is_link_local(address) && address->scope == RPC_IFINDEX_LOOPBACK) {
+		return false;
+	}
+	return vhost_is_local(s->vhost, address) ||
+	       (vaddr_is_v4(address) && vaddr_is_multicast(address));
 }
 
 int vsock_bind_check(const struct vsock *s, const struct rpc_addr *address, bool is_free)
@@ -68,28 +77,41 @@ int vsock_bind_check(const struct vsock *s, const struct rpc_addr *address, bool
 		return error;
 	}
 	is_free = is_free || s->opts.freebind || s->opts.transparent;
-	bool is_here = vhost_is_local(s->vhost, address) &&
-		       !(vaddr_is_link_local(address) && address->scope == RPC_IFINDEX_LOOPBACK);
-	if (!is_free && !is_here) {
+	if (!is_free && !may_be_bound(s, address)) {
 		return -EADDRNOTAVAIL;
 	}
 	return s->state == VSOCK_FRESH ? 0 : -EINVAL;
 }
 
-/* connect() to "any" means this host. */
+/* connect() to "any" means this host: by the address that is bound, or over loopback. */
 static struct rpc_addr destination_of(const struct vsock *s, const struct rpc_addr *address)
 {
 	if (!vaddr_is_any(address)) {
 		return vsock_address(s, address);
 	}
-	bool is_v4 = vaddr_is_v4(address) || vaddr_is_v4(&s->local);
-	struct rpc_addr localhost = vaddr_localhost(is_v4, vaddr_port(address));
+	bool is_v4 = vaddr_is_v4(address);
+	if (is_v4 && vaddr_is_v4(&s->local) && !vaddr_is_any(&s->local)) {
+		struct rpc_addr own = s->local;
+		own.port_be = address->port_be;
+		return own;
+	}
+	struct rpc_addr localhost =
+	    vaddr_localhost(is_v4 || vaddr_is_v4(&s->local), vaddr_port(address));
 	return vsock_address(s, &localhost);
+}
+
+/* Is `scope` the link that the socket is on, or will be? */
+static int scope_check(const struct vsock *s, uint32_t scope)
+{
+	bool is_on_link = vaddr_is_link_local(&s->local);
+	if (scope == RPC_IFINDEX_LOOPBACK) {
+		return is_on_link ? -EINVAL : -ENETUNREACH;
+	}
+	return scope == 0 && !is_on_link ? -EINVAL : 0;
 }
 
 int vsock_destination(struct vsock *s, const struct rpc_addr *address)
 {
-	const struct net *net = s->vhost->net;
 	if (address->family != s->family) {
 		return -EAFNOSUPPORT;
 	}
@@ -97,42 +119,48 @@ int vsock_destination(struct vsock *s, const struct rpc_addr *address)
 	if (vaddr_is_multicast(&s->remote) || (vaddr_is_v4(&s->remote) && s->opts.v6_only)) {
 		return -ENETUNREACH;
 	}
-	if (vaddr_is_link_local(&s->remote) && address->scope == 0 &&
-	    !vaddr_is_link_local(&s->local)) {
-		return -EINVAL;
+	return vaddr_is_link_local(&s->remote) ? scope_check(s, address->scope) : 0;
+}
+
+/* Does the address that the socket is bound to reach `remote`? */
+static int bound_check(const struct vsock *s, bool is_here)
+{
+	if (vaddr_is_v4(&s->local)) {
+		if (!vaddr_is_v4(&s->remote)) {
+			return -EAFNOSUPPORT;
+		}
+		return vaddr_is_loopback(&s->local) && !is_here ? -EINVAL : 0;
 	}
-	bool is_here = vhost_is_local(s->vhost, &s->remote);
-	if (!is_here && (!net->is_ok || !net->stack)) {
+	if (vaddr_is_v4(&s->remote) || (vaddr_is_loopback(&s->local) && !is_here) ||
+	    (vaddr_is_link_local(&s->local) && vaddr_is_loopback(&s->remote))) {
 		return -ENETUNREACH;
 	}
-	if (vaddr_is_any(&s->local)) {
-		return 0;
-	}
-	if (vaddr_is_v4(&s->local) && !vaddr_is_v4(&s->remote)) {
-		return -EAFNOSUPPORT;
-	}
-	return vaddr_is_loopback(&s->local) && !is_here ? -EINVAL : 0;
+	return 0;
 }
 
 int vsock_source(const struct vsock *s, struct rpc_addr *out)
 {
 	const struct net *net = s->vhost->net;
-	bool is_v4 = vaddr_is_v4(&s->remote);
 	struct stack_ip remote = vaddr_to_stack(&s->remote), source = { 0 };
-	int error = 0;
+	bool is_here = vhost_is_local(s->vhost, &s->remote);
+	if (!is_here && (!net->is_ok || !net->stack ||
+			 net->ops->source_for(net->stack, &remote, &source) != 0)) {
+		return -ENETUNREACH;
+	}
 	*out = s->local;
 	if (!vaddr_is_any(&s->local)) {
-		return vaddr_is_v4(&s->local) == is_v4 ? 0 : -EINVAL;
+		return bound_check(s, is_here);
+	}
+	bool is_v4 = vaddr_is_v4(&s->remote);
+	if (s->family == AF_INET6 && vaddr_is_v4(&s->local) && !is_v4) {
+		return -EAFNOSUPPORT; /* bound to ::ffff:0.0.0.0 */
 	}
 	if (vaddr_is_loopback(&s->remote)) {
 		*out = vaddr_localhost(is_v4, vaddr_port(&s->local));
-	} else if (vhost_is_local(s->vhost, &s->remote)) {
-		*out = s->remote;
 	} else {
-		error = net->ops->source_for(net->stack, &remote, &source);
-		*out = vaddr_from_stack(&source, s->family);
+		*out = is_here ? s->remote : vaddr_from_stack(&source, s->family);
 	}
 	*out = vsock_address(s, out);
 	out->port_be = s->local.port_be;
-	return error;
+	return 0;
 }

@@ -30,6 +30,7 @@ static int port_take(struct vsock *s, const struct rpc_addr *address)
 			shortcut_sweep(vhost, SIZE_MAX);
 		} else {
 			shortcut_sweep_port(vhost, place.port);
+			vsock_reap_port(vhost, place.port);
 		}
 		error = ports_bind(vhost->ports, &s->port, &place);
 	}
@@ -151,6 +152,10 @@ static int connect_start(struct vsock *s, const struct vsock_connect *r)
 		return error;
 	}
 	if (vhost_is_local(s->vhost, &s->remote)) {
+		const struct vsock *listener = vsock_listener_for(s->vhost, &s->remote, &s->local);
+		if (listener && vsock_is_hung_up(listener)) {
+			vsock_reap_port(s->vhost, vaddr_port(&s->remote));
+		}
 		return shortcut_connect(s);
 	}
 	connect_pawn(s, r);

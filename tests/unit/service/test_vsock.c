@@ -87,6 +87,29 @@ static void test_bind(void **state)
 	rig_close(&r);
 }
 
+/* A program closes a listener; the request that follows may be seen before the loop sees the close.
+ */
+static void test_a_close_counts_at_once(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, true);
+	uint64_t id = 0, other = 0;
+	struct rpc_addr address = rig_address("127.0.0.1", 80);
+	int l = rig_listener(&r, "0.0.0.0", 80, 5), a = rig_socket_of(&r, true, &id);
+	int b = rig_socket_of(&r, true, &other);
+	(void)close(l);
+	assert_int_equal(vsock_bind(vsock_find(r.net.vhost, id), &address, false), 0);
+	assert_int_equal(r.net.stack->listens[80], 0);
+	assert_int_equal(rig_listen(&r, a, 5), 0);
+	(void)close(a);
+	struct vsock_connect connect = { .address = &address, .a = b, .reply_fd = -1 };
+	assert_int_equal(vsock_connect(vsock_find(r.net.vhost, other), &connect), -EINPROGRESS);
+	assert_int_equal(rig_simple(&r, RPC_SOERROR, b), ECONNREFUSED);
+	(void)close(b);
+	rig_close(&r);
+}
+
 static void test_listen(void **state)
 {
 	(void)state;
@@ -496,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_birth),
 		cmocka_unit_test(test_bind),
+		cmocka_unit_test(test_a_close_counts_at_once),
 		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_two_listeners_one_stack_port),
 		cmocka_unit_test(test_connect_masks),

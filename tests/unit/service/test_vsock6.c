@@ -88,6 +88,8 @@ static void test_bind(void **state)
 		{ "fe80::1", RPC_IFINDEX_LOOPBACK, false, EADDRNOTAVAIL, 0 },
 		{ "fe80::2", 2, false, EADDRNOTAVAIL, 0 },
 		{ "ff02::1", 2, false, EINVAL, 0 },
+		{ "::ffff:224.0.0.1", 0, false, 0, 0 }, /* as Linux */
+		{ "::ffff:255.255.255.255", 0, false, 0, 0 },
 	};
 	(void)state;
 	struct rig r;
@@ -272,6 +274,26 @@ static void test_loopback(void **state)
 	rig_close(&r);
 }
 
+/* connect() to any address goes to the one that is bound. */
+static void test_any_is_the_bound_address(void **state)
+{
+	(void)state;
+	struct rig r;
+	open6(&r);
+	int l = rig_listener(&r, "::", 80, 5), c = rig_socket6(&r);
+	uint16_t port = 0;
+	struct rpc_ident name;
+	assert_int_equal(rig_bind(&r, c, "::ffff:10.0.0.1", &port), 0);
+	assert_int_equal(rig_connect(&r, c, "::ffff:0.0.0.0", 80), EINPROGRESS);
+	assert_true(rig_ident(c, true, &name));
+	struct rpc_addr own = rig_address("::ffff:10.0.0.1", 80);
+	assert_memory_equal(name.local.addr, own.addr, 16); /* the acceptor's */
+	assert_int_equal(vaddr_port(&name.local), 80);
+	(void)close(c);
+	(void)close(l);
+	rig_close(&r);
+}
+
 static void test_nobody_listens_on_the_other_family(void **state)
 {
 	(void)state;
@@ -301,8 +323,17 @@ static void test_connect_errors(void **state)
 		{ NULL, "::ffff:10.0.0.2", 0, false, EINPROGRESS },
 		{ NULL, "::ffff:224.0.0.1", 0, false, ENETUNREACH },
 		{ "::ffff:10.0.0.1", "fd00::9", 0, false, EAFNOSUPPORT },
-		{ "::1", "fd00::9", 0, false, EINVAL },
-		{ "fd00::1", "::ffff:10.0.0.2", 0, false, EINVAL },
+		{ "::ffff:127.0.0.1", "::ffff:10.0.0.2", 0, false, EINVAL },
+		{ "::ffff:0.0.0.0", "::1", 0, false, EAFNOSUPPORT },
+		{ "::ffff:0.0.0.0", "2001:db8::1", 0, false,
+		  ENETUNREACH }, /* no route comes first */
+		{ "::1", "fd00::9", 0, false, ENETUNREACH },
+		{ "fd00::1", "::ffff:10.0.0.2", 0, false, ENETUNREACH },
+		{ "fd00::1", "::ffff:127.0.0.1", 0, false, ENETUNREACH },
+		{ "fe80::1", "::1", 0, false, ENETUNREACH },
+		{ "fe80::1", "fe80::9", RPC_IFINDEX_LOOPBACK, false, EINVAL },
+		{ NULL, "fe80::9", RPC_IFINDEX_LOOPBACK, false, ENETUNREACH },
+		{ "fe80::1", "fd00::9", 0, false, EINPROGRESS },
 		{ "fd00::1", "fd00::9", 0, false, EINPROGRESS },
 		{ NULL, "fd00::9", 0, false, EINPROGRESS },
 	};
@@ -361,12 +392,18 @@ static void test_options(void **state)
 		{ IPV6_UNICAST_HOPS, 256, EINVAL, 64 },
 		{ IPV6_UNICAST_HOPS, -2, EINVAL, 64 },
 		{ IPV6_UNICAST_HOPS, 7, 0, 7 },
+		{ IPV6_UNICAST_HOPS, 0, 0, 0 },
 		{ IPV6_UNICAST_HOPS, -1, 0, 64 },
 		{ IPV6_TCLASS, 0x1b, 0, 0x18 },
 		{ IPV6_TCLASS, 256, EINVAL, 0x18 },
 		{ IPV6_TCLASS, -1, 0, 0 },
 		{ IPV6_MTU_DISCOVER, 6, EINVAL, IPV6_PMTUDISC_WANT },
 		{ IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, 0, IPV6_PMTUDISC_DO },
+		{ IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, 0, IPV6_PMTUDISC_DONT },
+		{ IPV6_RECVRTHDR, 1, 0, 1 },
+		{ IPV6_RECVPATHMTU, 3, 0, 1 },
+		{ IPV6_RECVRTHDR, 0, 0, 0 },
+		{ IPV6_UNICAST_IF, 5, EADDRNOTAVAIL, 0 },
 		{ IPV6_RECVPKTINFO, 5, 0, 1 },
 		{ IPV6_RECVTCLASS, 1, 0, 1 },
 		{ IPV6_RECVHOPLIMIT, 1, 0, 1 },
@@ -393,6 +430,9 @@ static void test_options(void **state)
 				 ENOPROTOOPT);
 	}
 	assert_int_equal(option(&r, six, IPPROTO_IPV6, IPV6_MTU, 1279), EINVAL);
+	assert_int_equal(option(&r, six, IPPROTO_IPV6, IPV6_ADDRFORM, AF_INET), ENOTCONN);
+	assert_int_equal(option(&r, six, IPPROTO_IPV6, IPV6_ADDRFORM, AF_UNIX), EINVAL);
+	assert_int_equal(option_get(&r, six, IPPROTO_IPV6, IPV6_ADDRFORM, &value), ENOTCONN);
 	assert_int_equal(option(&r, six, IPPROTO_IPV6, 9999, 1), ENOPROTOOPT);
 	(void)close(four);
 	(void)close(six);
@@ -408,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_dual_stack_listener),
 		cmocka_unit_test(test_v6_only_listener),
 		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_any_is_the_bound_address),
 		cmocka_unit_test(test_nobody_listens_on_the_other_family),
 		cmocka_unit_test(test_connect_errors),
 		cmocka_unit_test(test_connect_through_the_stack),
