@@ -266,24 +266,37 @@ const struct ipa *addr_next_hop(struct stack *s, const struct ipa *destination)
 	return slot->is_set ? &slot->hop : NULL;
 }
 
+/* How good an address of ours is towards `destination`: RFC 6724 5, as far as one interface needs
+ * it. The right scope comes first, then the subnet of the next hop (or of the broadcast), the
+ * narrowest; -1 = another family. */
+static int source_score(const struct addr *a, const struct ipa *destination, const struct ipa *hop)
+{
+	enum { RIGHT_SCOPE = 256 };
+	bool is_v4 = ipa_is_v4(destination);
+	if (!a->is_used || ipa_is_v4(&a->ip) != is_v4) {
+		return -1;
+	}
+	bool is_link_scope = !is_v4 && ipa_is_link_scope(destination);
+	int score = is_v4 || ipa_is_link_local(&a->ip) == is_link_scope ? RIGHT_SCOPE : 0;
+	bool is_near =
+	    hop ? ipa_prefix_equal(hop, &a->ip, a->bits) : is_subnet_broadcast(a, destination);
+	return score + (is_near ? a->bits : 0);
+}
+
 struct addr *addr_source(struct stack *s, const struct ipa *destination)
 {
 	const struct ipa *hop = addr_next_hop(s, destination);
 	bool is_to_many = ipa_is_multicast(destination) || addr_is_broadcast(s, destination);
-	struct addr *best = NULL, *any = NULL;
+	struct addr *best = NULL;
+	int best_score = -1;
 	for (size_t i = 0; (hop || is_to_many) && i < s->address_count; i++) {
-		struct addr *a = &s->addresses[i];
-		if (!a->is_used || ipa_is_v4(&a->ip) != ipa_is_v4(destination)) {
-			continue;
-		}
-		any = any ? any : a;
-		if ((hop ? ipa_prefix_equal(hop, &a->ip, a->bits)
-			 : is_subnet_broadcast(a, destination)) &&
-		    (!best || a->bits > best->bits)) {
-			best = a;
+		int score = source_score(&s->addresses[i], destination, hop);
+		if (score > best_score) {
+			best = &s->addresses[i];
+			best_score = score;
 		}
 	}
-	return best ? best : any;
+	return best;
 }
 
 void addr_close(struct stack *s)

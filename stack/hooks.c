@@ -107,8 +107,8 @@ struct netif *nd6_find_route(const ip6_addr_t *ip6addr)
 	return NULL; /* stk_hook_route6() knew none */
 }
 
-/* The network is one link: packets too big for it are never sent, nor does anybody beyond a router
- * lower the MTU by a message that everybody on the link could forge. */
+/* The network is one link: packets too big for it are never sent. A link beyond a router lowers the
+ * segments of the connections that it concerns (stk_tcp_icmp.c). */
 u16_t nd6_get_destination_mtu(const ip6_addr_t *ip6addr, struct netif *netif)
 {
 	(void)ip6addr;

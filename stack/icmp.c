@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* ICMP (RFC 792, RFC 1122 3.2.2) and ICMPv6 (RFC 4443): echo both ways, what did not arrive, and
- * closed ports. Errors about TCP are ignored: they can be forged by whoever knows the addresses,
- * and a segment that does not arrive is noticed anyway (RFC 5927). */
+ * closed ports. What is said about TCP is weighed in stk_tcp_icmp.c. */
 #include "base/rd.h"
 #include "base/wr.h"
 #include "stack/hooks.h"
@@ -12,6 +11,7 @@
 enum {
 	ICMP_HEADER = 8,
 	PROTOCOL_ICMP = 1,
+	PROTOCOL_TCP = 6,
 	PROTOCOL_UDP = 17,
 	PROTOCOL_ICMP6 = 58,
 	V4_ECHO_REPLY = 0,
@@ -147,6 +147,10 @@ static void tell(struct stack *s, const struct packet *p, struct stack_unreachab
 	struct rd r = rd_init(p->payload, p->payload_length);
 	uint16_t local = rd_u16(&r), remote = rd_u16(&r);
 	bool is_v4 = ipa_is_v4(&p->source);
+	if (p->protocol == PROTOCOL_TCP) {
+		stk_tcp_icmp(s, p, report);
+		return;
+	}
 	if (p->protocol == (is_v4 ? PROTOCOL_ICMP : PROTOCOL_ICMP6)) {
 		if (p->payload[0] != (is_v4 ? V4_ECHO : V6_ECHO)) {
 			return;

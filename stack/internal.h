@@ -210,6 +210,9 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 void stk_tcp_close_all(struct stack *s);
 /* `ip` does not answer: connections being opened through it fail. */
 void stk_tcp_unreachable(struct stack *s, const struct ipa *ip);
+/* stk_tcp_icmp.c: a segment of ours, the beginning of which is quoted, did not arrive. */
+void stk_tcp_icmp(struct stack *s, const struct packet *quoted,
+		  const struct stack_unreachable *report);
 /* Bracket everything that makes lwIP work on one pcb; enter() is also called by the input hook. */
 void stk_tcp_enter(struct stack *s, struct tcp_pcb *pcb);
 void stk_tcp_leave(struct stack *s);

@@ -53,6 +53,13 @@ static inline bool ipa_is_link_local(const struct ipa *a)
 	return (a->word[0] & htobe32(0xffc00000)) == htobe32(0xfe800000);
 }
 
+/* ... or a group that does not leave the link, ff02::/16 and narrower */
+static inline bool ipa_is_link_scope(const struct ipa *a)
+{
+	uint32_t first = be32toh(a->word[0]);
+	return ipa_is_link_local(a) || (first >> 24 == 0xff && (first >> 16 & 0xf) <= 2);
+}
+
 /* ff02::1 */
 static inline struct ipa ipa_all_nodes(void)
 {

@@ -37,6 +37,7 @@ struct stack_tcp {
 	bool is_over;   /* ended: `closed` once everything is read */
 	bool wants_fin; /* shutdown_write before the connection was there */
 	int error;      /* for `closed` */
+	int soft_error; /* what ICMP said last: why it was given up, if it is */
 	struct ipa local_ip, remote_ip;
 	uint16_t local_port, remote_port;
 };

@@ -70,6 +70,9 @@ static void on_error(void *argument, err_t error)
 		tcp->error = ECONNREFUSED;
 	} else {
 		tcp->error = errmap(error);
+		if (tcp->error == ETIMEDOUT && tcp->soft_error != 0) {
+			tcp->error = tcp->soft_error;
+		}
 	}
 	if (tcp->rx_bytes == 0) {
 		tcp_tell(s, tcp, EVENT_CLOSED);

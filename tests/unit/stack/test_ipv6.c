@@ -290,6 +290,51 @@ static void routes_with_via(void **state)
 }
 
 /* IPv4 in IPv6's clothes must not reach what knows addresses by value. */
+/* RFC 6724: scope before subnet, the subnet of the next hop before others. */
+static void source_addresses(void **state)
+{
+	static const struct {
+		const char *to, *from;
+	} rows[] = {
+		{ "fd77::9", "fd77::1" },         { "fd4b:1::9", "fd4b:1::1" },
+		{ "fc9a:77::1", "fc9a:1::1" },    { "fe80::9", "fe80::1" },
+		{ "2001:db8::1", "fd77::1" },     /* through fd77::2 */
+		{ "2001:db8:1::1", "fd4b:1::1" }, /* through fe80::2: any of ours but link-local */
+		{ "ff02::fb", "fe80::1" },        { "ff05::fb", "fd4b:1::1" },
+	};
+	static const struct {
+		const char *text;
+		uint8_t bits;
+	} own[] = {
+		{ "fe80::1", 64 },
+		{ "fd4b:1::1", 88 },
+		{ "fc9a:1::1", 16 },
+		{ "fd77::1", 64 },
+	};
+	struct wire w;
+	struct stack_ip list[4], to, source;
+	(void)state;
+	wire_open(&w, 3);
+	struct host *h = wire_host(&w, 1, NULL, 0);
+	for (size_t i = 0; i < 4; i++) {
+		list[i] = ip_of(own[i].text, 0);
+		list[i].bits = own[i].bits;
+	}
+	struct stack_route routes[2] = { { ip_of("2001:db8::", 0), ip_of("fd77::2", 0) },
+					 { ip_of("2001:db8:1::", 0), ip_of("fe80::2", 0) } };
+	routes[0].target.bits = routes[1].target.bits = 48;
+	assert_int_equal(h->ops->addresses_set(h->stack, list, 4), 0);
+	assert_int_equal(h->ops->routes_set(h->stack, routes, 2), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		to = ip_of(rows[i].to, 0);
+		assert_int_equal(h->ops->source_for(h->stack, &to, &source), 0);
+		if (memcmp(source.bytes, ip_of(rows[i].from, 0).bytes, 16) != 0) {
+			fail_msg("towards %s", rows[i].to);
+		}
+	}
+	wire_close(&w);
+}
+
 static void mapped_addresses_are_dropped(void **state)
 {
 	struct pair p;
@@ -357,6 +402,7 @@ int main(void)
 		cmocka_unit_test(answers_questions_from_any_address),
 		cmocka_unit_test(conflicts_are_reported_and_defended),
 		cmocka_unit_test(routes_with_via),
+		cmocka_unit_test(source_addresses),
 		cmocka_unit_test(mapped_addresses_are_dropped),
 		cmocka_unit_test(options_do_not_reach_lwip),
 	};
