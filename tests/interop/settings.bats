@@ -40,7 +40,7 @@ says_moon() { node_cli "$1" peers | awk -v moon="$MOON" '$1 == moon && / MOON / 
 says_offline() { node_cli "$1" info | grep -q ' OFFLINE'; }
 
 # Both members follow the moon, the planet's root goes away, and after a restart two members that know
-# nothing of each other find each other through the moon. (Without the restart both would rather ask a
+# nothing of each other find each other through the moon. (Without the restart theirs would rather ask a
 # root that was heard 7 ms away within 500 s than one less than 1 ms away, which is written as unknown.)
 moon_of() { # KIND
   universe_of ours "$1" ours theirs
