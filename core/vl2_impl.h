@@ -146,6 +146,14 @@ enum vl2_result on_unwanted_multicast(struct zt_node *node, struct packet_in *in
 /* A frame from the stack to a group (8.3). */
 void mcast_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct mcast_out *frame);
+
+/* ---- groups.c ----------------------------------------------------------------------------------
+ */
+
+/* Those who keep a directory of groups: controller, upstreams, anchors, replicators; each once,
+ * at most `max`. Returns how many. */
+size_t groups_directories(const struct zt_node *node, const struct network *network, uint64_t *out,
+			  size_t max);
 /* Tell one node all our groups of a network, or everybody who should know (8.1). */
 void groups_announce_to(struct zt_node *node, struct zt_now now, const struct network *network,
 			uint64_t dest);
