@@ -9,6 +9,8 @@
 
 enum {
 	LIKES_PER_PACKET = 77, /* 1386 bytes: one datagram */
+	/* Anchors and replicators are kept in touch with from one announcement to the next. */
+	WANTED_MS = 2 * VL2_MULTICAST_ANNOUNCE_MS,
 };
 
 static void announce_to(struct zt_node *node, struct zt_now now, const struct network *network,
@@ -70,6 +72,12 @@ static void announce(struct zt_node *node, struct zt_now now, struct network *ne
 	size_t n = groups_directories(node, network, dest, sizeof(dest) / sizeof(dest[0]));
 	for (size_t i = 0; i < n; i++) {
 		announce_to(node, now, network, groups, count, dest[i]);
+		struct peer *peer = peer_find(node, dest[i]);
+		if (peer && network->config &&
+		    (netconf_has_role(network->config, dest[i], SPECIALIST_ANCHOR) ||
+		     netconf_has_role(network->config, dest[i], SPECIALIST_REPLICATOR))) {
+			peer_want(node, now, peer, now.mono_ms + WANTED_MS);
+		}
 	}
 	const struct members *members = &network->members;
 	for (size_t i = 0; i < members->capacity; i++) {

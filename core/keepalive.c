@@ -3,9 +3,9 @@
  * and heard last, so there is no periodic check. A deadline may come early, because sends since
  * then have made the heartbeat unnecessary: then nothing is sent and it is set anew.
  *
- * Data peers (a frame or the like within 500 s) get HELLO every 60 s, and ECHO on each path after
- * 14 s without a send. Upstreams the same, always. Everyone else is forgotten after 500 s of
- * silence.
+ * Data peers (a frame or the like within 500 s, or named by a network of ours) get HELLO every 60
+ * s, and ECHO on each path after 14 s without a send. Upstreams the same, always. Everyone else is
+ * forgotten after 500 s of silence.
  *
  * While no path to an upstream is alive, HELLO goes to its paths, to its listed endpoints and
  * through another upstream: at once, then after 0.25, 0.5, 1, 2, 4 and every 5 s. The first steps
@@ -163,7 +163,7 @@ static void punch_again(struct zt_node *node, struct zt_now now, struct peer *pe
 
 static bool is_data_peer(const struct peer *peer, int64_t now_ms)
 {
-	return now_ms - peer->last_nontrivial_ms < PEER_EXPIRY_MS;
+	return now_ms - peer->last_nontrivial_ms < PEER_EXPIRY_MS || now_ms < peer->wanted_until_ms;
 }
 
 static int64_t silent_since(const struct peer *peer)

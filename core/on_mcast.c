@@ -6,8 +6,7 @@
  * and the frame goes to those who turn up within 5 s. For that nothing is polled: a new member is
  * sent what waits at the moment it is learnt.
  *
- * Multicast replicators are told and asked like anchors, but frames are not left to them to
- * replicate, nor do we replicate for others: no controller of today names any (9.4).
+ * Where the network names replicators, one of them does all that for us (replicate.c).
  */
 #include "core/vl2_impl.h"
 
@@ -32,11 +31,15 @@ struct copies {
 	struct network *network;
 	uint32_t gather_limit; /* 0 = none */
 	uint64_t dest;
+	bool is_request; /* it shall replicate */
 };
 
 static void copy_send(const struct copies *copies, const struct mcast_out *frame)
 {
 	struct network *network = copies->network;
+	if (frame->from != network->mac && frame->from == addr_mac(network->nwid, copies->dest)) {
+		return; /* it is the one who sent it, to us, who replicate */
+	}
 	const struct eth_frame judged = { .to = frame->group.mac,
 					  .from = frame->from,
 					  .ether_type = frame->ether_type,
@@ -52,7 +55,9 @@ static void copy_send(const struct copies *copies, const struct mcast_out *frame
 		.ether_type = frame->ether_type,
 	};
 	message.flags = copies->gather_limit ? MULTICAST_FRAME_GATHER : 0;
-	if (frame->from != network->mac) {
+	if (copies->is_request) {
+		message.flags |= MULTICAST_FRAME_SOURCE | MULTICAST_FRAME_REPLICATE;
+	} else if (frame->from != network->mac) {
 		message.flags |= MULTICAST_FRAME_SOURCE;
 	}
 	uint8_t head[MSG2_MCAST_HEADER_MAX_BYTES];
@@ -104,6 +109,18 @@ static void gather(struct zt_node *node, struct zt_now now, struct network *netw
 void mcast_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct mcast_out *frame)
 {
+	uint64_t replicator = replicator_choose(node, now, network);
+	if (replicator != 0) {
+		const struct copies request = {
+			.node = node,
+			.now = now,
+			.network = network,
+			.dest = replicator,
+			.is_request = true,
+		};
+		copy_send(&request, frame);
+		return;
+	}
 	struct mcast *mcast = &node_vl2(node)->mcast;
 	struct mcast_group *group = mcast_get(mcast, &frame->group);
 	uint32_t known = group ? group->count : 0;
@@ -333,7 +350,8 @@ static bool mcast_addresses_ok(const struct network *network, const struct packe
 		return false;
 	}
 	return from == addr_mac(network->nwid, in->source) ||
-	       network_is_bridge(network, in->source);
+	       network_is_bridge(network, in->source) ||
+	       netconf_has_role(network->config, in->source, SPECIALIST_REPLICATOR);
 }
 
 enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct packet_in *in)
@@ -366,6 +384,16 @@ enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct p
 	/* The answer first: delivering overwrites the packet's header. */
 	if (message.gather_limit > 0) {
 		answer(node, now, in, &message.group, message.gather_limit);
+	}
+	if (message.flags & MULTICAST_FRAME_REPLICATE &&
+	    netconf_has_role(network->config, node_address(node), SPECIALIST_REPLICATOR)) {
+		const struct mcast_out copy = {
+			.group = message.group,
+			.from = from,
+			.ether_type = message.ether_type,
+			.data = message.data,
+		};
+		mcast_send(node, now, network, &copy);
 	}
 	struct eth_frame frame = {
 		.to = message.group.mac,

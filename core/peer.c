@@ -38,6 +38,7 @@ static struct peer *peer_new(struct zt_node *node, struct zt_now now,
 	}
 	peer->identity = *identity;
 	peer->created_ms = now.mono_ms;
+	peer->wanted_until_ms = LIMIT_NEVER_MS;
 	peer->last_receive_ms = peer->last_nontrivial_ms = peer->last_trust_ms = LIMIT_NEVER_MS;
 	peer->last_full_hello_ms = peer->last_push_ms = peer->last_push_in_ms = LIMIT_NEVER_MS;
 	peer->last_whois_answer_ms = peer->last_hints_ms = LIMIT_NEVER_MS;
@@ -298,4 +299,23 @@ bool peer_has_path(const struct peer *peer, struct zt_now now)
 int64_t peer_last_receive_ms(const struct peer *peer)
 {
 	return peer->last_receive_ms;
+}
+
+bool peer_is_near(const struct peer *peer, struct zt_now now, unsigned *latency_ms)
+{
+	const struct path *path = peer_best_path(peer, now.mono_ms);
+	if (!path || !path_is_alive(path, now.mono_ms)) {
+		return false;
+	}
+	*latency_ms = path->latency_ms ? (unsigned)path->latency_ms : PATH_LATENCY_UNKNOWN;
+	return true;
+}
+
+void peer_want(struct zt_node *node, struct zt_now now, struct peer *peer, int64_t until_ms)
+{
+	bool was_wanted = peer->wanted_until_ms > now.mono_ms;
+	peer->wanted_until_ms = until_ms;
+	if (!was_wanted) {
+		keepalive_schedule(node, now, peer);
+	}
 }

@@ -18,6 +18,11 @@ const struct identity *peer_identity(const struct peer *peer);
 int peer_protocol(const struct peer *peer);
 /* Is there a direct path in use? */
 bool peer_has_path(const struct peer *peer, struct zt_now now);
+/* Does it answer on a path of its own now (vl1 10.3)? Then *latency_ms is what the best one has, or
+ * PATH_LATENCY_UNKNOWN. */
+bool peer_is_near(const struct peer *peer, struct zt_now now, unsigned *latency_ms);
+/* A network of ours names it (vl1 12.1): keep in touch until then, although it sends us nothing. */
+void peer_want(struct zt_node *node, struct zt_now now, struct peer *peer, int64_t until_ms);
 /* When something authentic last came, mono ms. */
 int64_t peer_last_receive_ms(const struct peer *peer);
 

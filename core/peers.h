@@ -28,6 +28,7 @@ struct peer {
 	struct dedup *seen; /* made when the first packet that needs it comes */
 	int64_t created_ms;
 	int64_t last_receive_ms, last_nontrivial_ms, last_trust_ms;
+	int64_t wanted_until_ms; /* a network of ours names it */
 	int64_t last_full_hello_ms;
 	int64_t last_push_ms;    /* our PUSH_DIRECT_PATHS to it */
 	int64_t last_push_in_ms; /* gate 15.4 */

@@ -147,6 +147,13 @@ enum vl2_result on_unwanted_multicast(struct zt_node *node, struct packet_in *in
 void mcast_send(struct zt_node *node, struct zt_now now, struct network *network,
 		const struct mcast_out *frame);
 
+/* ---- replicate.c -------------------------------------------------------------------------------
+ */
+
+/* The replicator that copies our multicasts now; 0 = none answers, or we copy for ourselves. */
+uint64_t replicator_choose(const struct zt_node *node, struct zt_now now,
+			   const struct network *network);
+
 /* ---- groups.c ----------------------------------------------------------------------------------
  */
 

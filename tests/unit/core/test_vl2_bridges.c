@@ -109,6 +109,7 @@ static void replicators_keep_directories(void **state)
 	assert_int_equal(zt_multicast_join(c->v.node, c->v.now, c->nwid, 0x01005e000001, 0), 0);
 	assert_int_equal(vl2node_count(&c->v, cast_address(c, REMOTE), VERB_MULTICAST_LIKE), 1);
 	assert_int_equal(vl2node_count(&c->v, cast_address(c, THIRD), VERB_MULTICAST_LIKE), 0);
+	vl2node_advance(&c->v, PATH_ALIVE_MS); /* one that is silent replicates nothing */
 	cast_stack_sends(c, 0x01005e000001, cast_mac(c, LOCAL), 0x800);
 	assert_int_equal(vl2node_count(&c->v, cast_address(c, REMOTE), VERB_MULTICAST_GATHER), 1);
 	assert_int_equal(vl2node_count(&c->v, cast_address(c, THIRD), VERB_MULTICAST_GATHER), 0);
