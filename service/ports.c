@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* How this works
- * A bucket exists for each port that somebody holds, found by a small hash. It has two lists: the
- * listeners, which every arriving connection must look through, and all others, which only bind()
- * looks through; so ten thousand accepted connections cost an arriving one nothing.
+ * A bucket exists for each port that somebody holds, found by a table of 256 pages of 256 ports,
+ * made as they are needed. It has two lists: the listeners, which every arriving connection must
+ * look through, and all others, which only bind() looks through; so ten thousand accepted
+ * connections cost an arriving one nothing.
  *
  * The ephemeral range has a bitmap of ports that have a bucket. TIME_WAIT entries are ours (the
  * socket is gone), all live equally long, and so form a queue in order of expiry.
@@ -16,14 +17,14 @@
 #include <string.h>
 
 enum {
-	PORTS_HASH = 256,
+	PORTS_PAGES = 256,
+	PORTS_IN_PAGE = 256,
 	PICK_STEP_MAX = 3,
 	PORTS_EPHEMERAL_COUNT = PORTS_EPHEMERAL_LAST - PORTS_EPHEMERAL_FIRST + 1,
 	PORTS_WORDS = (PORTS_EPHEMERAL_COUNT + 63) / 64,
 };
 
 struct port_bucket {
-	struct port_bucket *next; /* in the hash chain */
 	uint16_t port;
 	unsigned stack_users;
 	struct port_entry *listeners, *others;
@@ -40,7 +41,7 @@ struct ports {
 	uint64_t
 	    picks; /* counter mixed with the key: how far the next search begins from the last */
 	unsigned last_pick; /* bit of the port picked last; at first a random one */
-	struct port_bucket *hash[PORTS_HASH];
+	struct port_bucket **pages[PORTS_PAGES];
 	uint64_t ephemeral[PORTS_WORDS]; /* bit set = the port has a bucket */
 	struct time_wait *oldest, *newest;
 	size_t time_wait_count;
@@ -89,11 +90,8 @@ static void ephemeral_mark(struct ports *ports, uint16_t port, bool is_used)
 
 static struct port_bucket *bucket_find(const struct ports *ports, uint16_t port)
 {
-	struct port_bucket *b = ports->hash[port % PORTS_HASH];
-	while (b && b->port != port) {
-		b = b->next;
-	}
-	return b;
+	struct port_bucket *const *page = ports->pages[port / PORTS_IN_PAGE];
+	return page ? page[port % PORTS_IN_PAGE] : NULL;
 }
 
 static struct port_bucket *bucket_get(struct ports *ports, uint16_t port)
@@ -102,13 +100,16 @@ static struct port_bucket *bucket_get(struct ports *ports, uint16_t port)
 	if (b) {
 		return b;
 	}
-	b = calloc(1, sizeof *b);
+	struct port_bucket ***page = &ports->pages[port / PORTS_IN_PAGE];
+	if (!*page) {
+		*page = calloc(PORTS_IN_PAGE, sizeof **page);
+	}
+	b = *page ? calloc(1, sizeof *b) : NULL;
 	if (!b) {
 		return NULL;
 	}
 	b->port = port;
-	b->next = ports->hash[port % PORTS_HASH];
-	ports->hash[port % PORTS_HASH] = b;
+	(*page)[port % PORTS_IN_PAGE] = b;
 	ephemeral_mark(ports, port, true);
 	return b;
 }
@@ -119,11 +120,7 @@ static void bucket_drop_if_empty(struct ports *ports, struct port_bucket *b)
 		return;
 	}
 	BUG_ON(b->stack_users != 0);
-	struct port_bucket **at = &ports->hash[b->port % PORTS_HASH];
-	while (*at != b) {
-		at = &(*at)->next;
-	}
-	*at = b->next;
+	ports->pages[b->port / PORTS_IN_PAGE][b->port % PORTS_IN_PAGE] = NULL;
 	ephemeral_mark(ports, b->port, false);
 	free(b);
 }
@@ -374,8 +371,11 @@ void ports_free(struct ports *ports)
 	while (ports->oldest) {
 		time_wait_drop_oldest(ports);
 	}
-	for (size_t i = 0; i < PORTS_HASH; i++) {
-		BUG_ON(ports->hash[i] != NULL);
+	for (size_t i = 0; i < PORTS_PAGES; i++) {
+		for (size_t j = 0; ports->pages[i] && j < PORTS_IN_PAGE; j++) {
+			BUG_ON(ports->pages[i][j] != NULL);
+		}
+		free((void *)ports->pages[i]);
 	}
 	free(ports);
 }

@@ -85,7 +85,11 @@ uint32_t stk_hook_isn(const struct ip_addr *local, uint16_t local_port,
 	} tuple = { ipa_of_lwip(local), ipa_of_lwip(remote),
 		    (uint32_t)local_port << 16 | remote_port };
 	uint32_t clock_4us = (uint32_t)(the_stack.now_ms * 250);
-	return (uint32_t)hash_siphash(the_stack.hash_key, &tuple, sizeof(tuple)) + clock_4us;
+	uint32_t isn =
+	    (uint32_t)hash_siphash(the_stack.hash_key, &tuple, sizeof(tuple)) + clock_4us;
+	/* The same names were in TIME-WAIT: beyond what they used (stk_tcp_timewait.c). */
+	bool is_below = the_stack.has_isn_floor && (int32_t)(isn - the_stack.isn_floor) < 0;
+	return is_below ? the_stack.isn_floor : isn;
 }
 
 /* --- lwIP's own neighbour discovery, nd6.c, is not compiled: ndp.c and addr.c do its work. What

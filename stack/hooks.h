@@ -29,6 +29,7 @@ struct netif;
 struct pbuf;
 struct tcp_hdr;
 struct tcp_pcb;
+struct tcp_pcb_listen;
 
 uint32_t stk_random32(void);
 
@@ -52,6 +53,13 @@ void stk_demux_add(struct tcp_pcb *pcb);
 void stk_demux_remove(struct tcp_pcb *pcb);
 struct tcp_pcb *stk_demux_find(const struct ip_addr *local, uint16_t local_port,
 			       const struct ip_addr *remote, uint16_t remote_port);
+
+/* A segment for no connection (header in host order): is it one for what is in TIME-WAIT? Then it
+ * was dealt with (stack/patches 0010, stk_tcp_timewait.c). `length` in sequence numbers. */
+bool stk_tcp_in_time_wait(const struct ip_addr *local, const struct ip_addr *remote,
+			  const struct tcp_hdr *header, uint16_t length);
+/* The listener on this port, or NULL (stack/patches 0010, listeners.c). */
+struct tcp_pcb_listen *stk_listener_find(uint16_t port);
 
 /* Which interface sends to `destination` (from `source`, if not NULL)? */
 struct netif *stk_hook_route(const struct ip4_addr *source, const struct ip4_addr *destination);

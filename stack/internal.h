@@ -10,13 +10,16 @@
 #include "stack/neigh.h"
 #include "stack/stack.h"
 #include "stack/timerq.h"
+#include "stack/timewait.h"
 
 #include <lwip/netif.h>
 
 struct pbuf;
 struct port;
+struct listener_page;
 struct stack_tcp;
 struct tcp_pcb;
+struct tcp_pcb_listen;
 
 /* One of our addresses and the lwIP interface that carries it; all share one output. */
 struct addr {
@@ -91,6 +94,12 @@ struct stack {
 	struct timerq timers;    /* pcbs with a deadline */
 	uint32_t half_open;      /* SYN received, handshake not finished */
 	int abort_error;         /* errno of connections that lwIP aborts now */
+	struct listener_page *listeners[256]; /* listeners.c */
+
+	/* timewait.c, stk_tcp_timewait.c */
+	struct timewaits timewaits;
+	uint32_t isn_floor; /* the next connection's sequence numbers begin here or beyond */
+	bool has_isn_floor;
 
 	struct fragments fragments;
 
@@ -201,6 +210,16 @@ void ndp_announce(struct stack *s, const struct ipa *ip);
 
 /* demux.c */
 void demux_close(struct stack *s);
+
+/* listeners.c */
+bool listener_add(struct stack *s, uint16_t port, struct tcp_pcb_listen *listener);
+struct tcp_pcb_listen *listener_remove(struct stack *s, uint16_t port);
+
+/* stk_tcp_timewait.c: may a connection of ours have these names? 0 or -EADDRINUSE. If they are in
+ * TIME-WAIT that ends, and the sequence numbers begin beyond. */
+int timewait_connect(struct stack *s, const struct timewait_names *names);
+/* Remember a connection that lwIP has brought to TIME-WAIT. False: no memory. */
+bool timewait_take(struct stack *s, const struct tcp_pcb *pcb);
 
 /* stk_tcp.c and its siblings: all that touches a tcp_pcb. */
 int stk_tcp_listen(struct stack *s, uint16_t port);

@@ -102,6 +102,8 @@
 #define LWIP_TCP_DEMUX_ADD         stk_demux_add   /* our patch: connections are hashed */
 #define LWIP_TCP_DEMUX_REMOVE      stk_demux_remove
 #define LWIP_TCP_DEMUX_FIND        stk_demux_find
+#define LWIP_TCP_TIME_WAIT_IN      stk_tcp_in_time_wait /* ... what is in TIME-WAIT is compact, */
+#define LWIP_TCP_LISTENER_FIND     stk_listener_find    /* and listeners are in a table */
 #define LWIP_HOOK_IP4_ROUTE_SRC    stk_hook_route
 #define LWIP_HOOK_IP6_ROUTE        stk_hook_route6
 

@@ -54,6 +54,7 @@ static void destroy(struct stack *s)
 	addr_close(s);
 	fragments_close(&s->fragments);
 	demux_close(s);
+	timewait_close(s);
 	stk_heap_free(s->groups);
 	stk_heap_free(s->ports);
 	neigh_close(&s->neighbours);
@@ -81,6 +82,7 @@ static void advance(struct stack *s, int64_t now_ms)
 	clock_set(s, now_ms);
 	s->is_clocked = true;
 	stk_tcp_advance(s);
+	timewait_advance(s);
 	neigh_advance(s);
 	fragments_advance(&s->fragments, s->now_ms);
 	stk_tcp_deliver(s);
@@ -106,6 +108,8 @@ static int64_t deadline(const struct stack *s)
 	int64_t at = stk_tcp_deadline(s);
 	int64_t ask = neigh_deadline(&s->neighbours);
 	at = ask < at ? ask : at;
+	int64_t names = timewait_deadline(s);
+	at = names < at ? names : at;
 	int64_t fragments = fragments_deadline(&s->fragments);
 	return fragments < at ? fragments : at;
 }

@@ -59,11 +59,8 @@ struct tcp_pcb *tcp_detach(struct stack_tcp *tcp)
 
 int stk_tcp_listen(struct stack *s, uint16_t port)
 {
-	(void)s;
-	for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next) {
-		if (l->local_port == port) {
-			return -EADDRINUSE;
-		}
+	if (stk_listener_find(port)) {
+		return -EADDRINUSE;
 	}
 	struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
 	if (!pcb) {
@@ -76,6 +73,10 @@ int stk_tcp_listen(struct stack *s, uint16_t port)
 		tcp_abort(pcb);
 		return error == ERR_OK ? -ENOMEM : -errmap(error);
 	}
+	if (!listener_add(s, port, (struct tcp_pcb_listen *)listener)) {
+		(void)tcp_close(listener);
+		return -ENOMEM;
+	}
 	tcp_accept(listener, tcp_on_accept);
 	tcp_listener_prepare(listener);
 	return 0;
@@ -83,12 +84,9 @@ int stk_tcp_listen(struct stack *s, uint16_t port)
 
 void stk_tcp_unlisten(struct stack *s, uint16_t port)
 {
-	(void)s;
-	for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next) {
-		if (l->local_port == port) {
-			(void)tcp_close((struct tcp_pcb *)l); /* of a listener: cannot fail */
-			return;
-		}
+	struct tcp_pcb_listen *listener = listener_remove(s, port);
+	if (listener) {
+		(void)tcp_close((struct tcp_pcb *)listener); /* of a listener: cannot fail */
 	}
 }
 
@@ -125,6 +123,12 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 	    remote->port == 0) {
 		return -EADDRNOTAVAIL;
 	}
+	struct timewait_names names = { source->ip, to, local->port, remote->port };
+	s->has_isn_floor = false;
+	int error = timewait_connect(s, &names);
+	if (error != 0) {
+		return error;
+	}
 	struct tcp_pcb *pcb = tcp_new_ip_type(ipa_is_v4(&to) ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
 	struct stack_tcp *tcp = pcb ? tcp_handle_new(s, pcb) : NULL;
 	if (!tcp) {
@@ -140,7 +144,8 @@ int stk_tcp_connect(struct stack *s, const struct stack_ip *local, const struct 
 	tcp->local_port = local->port;
 	tcp->remote_ip = to;
 	tcp->remote_port = remote->port;
-	int error = connect_pcb(pcb, tcp);
+	error = connect_pcb(pcb, tcp);
+	s->has_isn_floor = false;
 	if (error != 0) {
 		tcp_abandon(tcp_detach(tcp), 0);
 		tcp_handle_free(s, tcp);
@@ -205,8 +210,8 @@ void stk_tcp_close_all(struct stack *s)
 	while (tcp_tw_pcbs) {
 		tcp_abort(tcp_tw_pcbs);
 	}
-	while (tcp_listen_pcbs.pcbs) {
-		(void)tcp_close(tcp_listen_pcbs.pcbs);
+	while (tcp_listen_pcbs.listen_pcbs) {
+		stk_tcp_unlisten(s, tcp_listen_pcbs.listen_pcbs->local_port);
 	}
 	s->entered = NULL;
 }

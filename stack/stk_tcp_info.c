@@ -115,8 +115,7 @@ void stk_tcp_info(const struct stack_tcp *tcp, struct stack_tcp_info *out)
 
 void stk_tcp_count(const struct stack *s, struct stack_stats *out)
 {
-	(void)s;
-	out->tcp_time_wait = 0;
+	out->tcp_time_wait = s->timewaits.count;
 	for (const struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
 		out->tcp_time_wait++;
 	}

@@ -122,8 +122,15 @@ static void leave(struct stack *s, int64_t earliest_ms)
 	if (!pcb || pcb->state <= LISTEN) {
 		return;
 	}
-	if (pcb->state == TIME_WAIT && pcb->callback_arg) {
-		tcp_finished(s, pcb->callback_arg);
+	if (pcb->state == TIME_WAIT) {
+		if (pcb->callback_arg) {
+			tcp_finished(s, pcb->callback_arg);
+		}
+		if (timewait_take(s, pcb)) { /* else lwIP keeps it */
+			tcp_pcb_remove(&tcp_tw_pcbs, pcb);
+			tcp_free(pcb);
+			return;
+		}
 	}
 	schedule(s, pcb, earliest_ms);
 	if (!s->is_clocked) {
