@@ -26,10 +26,11 @@ BIN=$PWD
 export BIN
 . scripts/universe.sh
 tcp=$PWD/build/release/bench/tcp
+short=$PWD/build/release/bench/short
 work=$(mktemp -d "${TMPDIR:-/tmp}/netcon-bench.XXXXXX")
 children=
 cleanup() {
-  for pid in $children; do kill "$pid" 2>/dev/null || true; done
+  for pid in $children; do kill $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) "$pid" 2>/dev/null || true; done
   universe_stop
   rm -rf "$work"
 }
@@ -101,12 +102,34 @@ echo "ping-pongs..."
 ours_us=$(on_b "$tcp" pingpong "$ip_a" 7000 5000)
 # shellcheck disable=SC2086
 kernel_us=$($in_nb "$tcp" pingpong "$kernel_host" 7001 5000)
+echo "short connections..."
+connections=20000
+on_a "$short" serve 7002 4 &
+children="$children $!"
+# shellcheck disable=SC2086
+$in_na "$short" serve 7003 4 &
+children="$children $!"
+wait_for 15 on_b "$short" connect "$ip_a" 7002 1 1
+# shellcheck disable=SC2086
+wait_for 15 $in_nb "$short" connect "$kernel_host" 7003 1 1
+ours_short=$(on_b "$short" connect "$ip_a" 7002 "$connections" 1)
+ours_short4=$(on_b "$short" connect "$ip_a" 7002 "$connections" 4)
+ours_local4=$(on_a "$short" connect "$ip_a" 7002 "$connections" 4)
+# shellcheck disable=SC2086
+kernel_short=$($in_nb "$short" connect "$kernel_host" 7003 10000 1)
+# shellcheck disable=SC2086
+kernel_short4=$($in_nb "$short" connect "$kernel_host" 7003 10000 4)
+# shellcheck disable=SC2086
+kernel_local4=$($in_na "$short" connect 127.0.0.1 7003 "$connections" 4)
 
 cat <<EOF
 
 what                                          netcon      kernel     ratio$mark
 stream, program to program, Gbit/s        $(printf '%10s' "$ours")  $(printf '%10s' "$kernel")  $(printf '%8s' "$(ratio "$ours" "$kernel")")
 64-byte TCP ping-pong, median us          $(printf '%10s' "$ours_us")  $(printf '%10s' "$kernel_us")  $(printf '%8s' "$(ratio "$ours_us" "$kernel_us")")
+short connections/s, one after the other  $(printf '%10s' "$ours_short")  $(printf '%10s' "$kernel_short")  $(printf '%8s' "$(ratio "$ours_short" "$kernel_short")")
+short connections/s, four at a time       $(printf '%10s' "$ours_short4")  $(printf '%10s' "$kernel_short4")  $(printf '%8s' "$(ratio "$ours_short4" "$kernel_short4")")
+the same within one host (short cut; lo)  $(printf '%10s' "$ours_local4")  $(printf '%10s' "$kernel_local4")  $(printf '%8s' "$(ratio "$ours_local4" "$kernel_local4")")
 service CPU-s/GiB, sending side (B)       $(printf '%10s' "$(per_gib "$before_b" "$after_b")")
 service CPU-s/GiB, receiving side (A)     $(printf '%10s' "$(per_gib "$before_a" "$after_a")")
 idle memory of a service, one network     $(printf '%10s' "$idle_pss") KiB PSS
