@@ -255,6 +255,13 @@ void stk_tcp_abort(struct stack_tcp *tcp);
 int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int value);
 void stk_tcp_info(const struct stack_tcp *tcp, struct stack_tcp_info *out);
 
+/* stk_tcp_export.c, stk_tcp_import.c */
+int64_t stk_tcp_export(const struct stack_tcp *tcp, void *out, size_t capacity);
+int stk_tcp_import(struct stack *s, const void *bytes, size_t length, void *context,
+		   struct stack_tcp **out);
+int64_t stk_rest_export(const struct stack *s, void *out, size_t capacity);
+int stk_rest_import(struct stack *s, const void *bytes, size_t length);
+
 /* errmap.c */
 int errmap(signed char lwip_error);
 

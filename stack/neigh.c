@@ -14,6 +14,8 @@
  */
 #include "stack/neigh.h"
 
+#include "base/rd.h"
+#include "base/wr.h"
 #include "stack/hooks.h"
 #include "stack/internal.h"
 
@@ -389,4 +391,45 @@ void neigh_redate(struct stack *s, int64_t last_ms)
 int64_t neigh_deadline(const struct neigh_table *t)
 {
 	return t->asking > 0 ? t->next_ask_ms : INT64_MAX;
+}
+
+/* ---- for a successor ---- */
+
+enum { NEIGH_EXPORT_BYTES = sizeof(struct ipa) + 6 };
+
+size_t neigh_export_size(const struct stack *s)
+{
+	return 2 + s->neighbours.count * (size_t)NEIGH_EXPORT_BYTES;
+}
+
+void neigh_export(const struct stack *s, struct wr *w)
+{
+	const struct neigh_table *t = &s->neighbours;
+	size_t mark = wr_length(w);
+	uint16_t count = 0;
+	wr_u16(w, 0);
+	for (uint16_t i = t->oldest; i != NONE; i = t->entries[i].newer) {
+		if (t->entries[i].is_known) {
+			wr_bytes(w, &t->entries[i].ip, sizeof(struct ipa));
+			wr_bytes(w, t->entries[i].mac, 6);
+			count++;
+		}
+	}
+	if (!w->bad) {
+		w->start[mark] = (uint8_t)(count >> 8);
+		w->start[mark + 1] = (uint8_t)count;
+	}
+}
+
+void neigh_import(struct stack *s, struct rd *r)
+{
+	for (uint16_t count = rd_u16(r); count > 0 && !r->bad; count--) {
+		struct ipa ip;
+		uint8_t mac[6];
+		rd_copy(r, &ip, sizeof(ip));
+		rd_copy(r, mac, sizeof(mac));
+		if (!r->bad && ipa_is_unicast(&ip) && (mac[0] & 1) == 0 && !addr_find(s, &ip)) {
+			neigh_learn(s, &ip, mac, true);
+		}
+	}
 }

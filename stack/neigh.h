@@ -19,7 +19,9 @@ enum {
 };
 
 struct ipa;
+struct rd;
 struct stack;
+struct wr;
 struct neigh;
 struct neigh_packet;
 
@@ -52,6 +54,10 @@ void neigh_announce(struct stack *s, const struct ipa *ip);
 void neigh_advance(struct stack *s);
 /* What was asked at `last_ms`, by an operation that did not know the time, was asked now. */
 void neigh_redate(struct stack *s, int64_t last_ms);
+/* What is known, as bytes for a successor (stk_tcp_state.h), and back. */
+size_t neigh_export_size(const struct stack *s);
+void neigh_export(const struct stack *s, struct wr *w);
+void neigh_import(struct stack *s, struct rd *r);
 int64_t neigh_deadline(const struct neigh_table *t);
 
 #endif

@@ -177,6 +177,10 @@ __attribute__((visibility("default"))) const struct stack_ops *stack_open(uint32
 		.echo_send = stk_echo_send,
 		.group_join = stk_group_join,
 		.group_leave = stk_group_leave,
+		.tcp_export = stk_tcp_export,
+		.tcp_import = stk_tcp_import,
+		.rest_export = stk_rest_export,
+		.rest_import = stk_rest_import,
 	};
 	return abi == STACK_ABI ? &ops : NULL;
 }

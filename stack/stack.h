@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 
 enum {
-	STACK_ABI = 2,
+	STACK_ABI = 3,
 	STACK_FRAME_HEADROOM =
 	    64, /* bytes before each output frame that the callee may overwrite */
 	STACK_MAX_ADDRESSES = 32,
@@ -250,6 +250,22 @@ struct stack_ops {
 	 * also -EADDRNOTAVAIL (not joined). */
 	int (*group_join)(struct stack *stack, const struct stack_ip *group);
 	int (*group_leave)(struct stack *stack, const struct stack_ip *group);
+
+	/* --- Handing over to another instance of the same ABI on this machine (decision S10). The
+	 * bytes mean nothing to anybody else. Call advance() first, so that nothing waits. */
+
+	/* Write the connection into `out`; it stays what it is. How many bytes; with `out` NULL how
+	 * many there may be at most. -ENOBUFS. */
+	int64_t (*tcp_export)(const struct stack_tcp *tcp, void *out, size_t capacity);
+	/* A connection as exported; addresses must be set. Events that waited follow. 0 and *out,
+	 * -EADDRNOTAVAIL, -EADDRINUSE, -ENOMEM, -EINVAL or -EBADMSG (not such bytes). */
+	int (*tcp_import)(struct stack *stack, const void *bytes, size_t length, void *tcp_context,
+			  struct stack_tcp **out);
+	/* The same for what the caller has no handle of: handshakes, connections that are being
+	 * closed, TIME_WAIT, neighbours. Import after addresses and listeners; how many connections
+	 * were refused, or -ENOMEM, -EBADMSG. */
+	int64_t (*rest_export)(const struct stack *stack, void *out, size_t capacity);
+	int (*rest_import)(struct stack *stack, const void *bytes, size_t length);
 };
 
 /* The library's only symbol. NULL if `abi` is not the one it was built for. */
