@@ -152,8 +152,8 @@ static void orphans_write(struct wr *w, const struct tcp_pcb *pcb)
 int64_t stk_rest_export(const struct stack *s, void *out, size_t capacity)
 {
 	if (!out) {
-		size_t size =
-		    neigh_export_size(s) + list_size(tcp_active_pcbs) + list_size(tcp_tw_pcbs);
+		size_t size = neigh_export_size(s) + timewait_export_size(s) +
+			      list_size(tcp_active_pcbs) + list_size(tcp_tw_pcbs);
 		for (const struct stack_tcp *tcp = s->connections; tcp; tcp = tcp->next) {
 			size += tcp->is_known ? 0 : handle_size(tcp);
 		}
@@ -161,6 +161,7 @@ int64_t stk_rest_export(const struct stack *s, void *out, size_t capacity)
 	}
 	struct wr w = wr_init(out, capacity);
 	neigh_export(s, &w);
+	timewait_export(s, &w);
 	for (const struct stack_tcp *tcp = s->connections; tcp; tcp = tcp->next) {
 		if (!tcp->is_known) {
 			handle_write(&w, tcp);

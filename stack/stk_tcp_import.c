@@ -402,6 +402,7 @@ int stk_rest_import(struct stack *s, const void *bytes, size_t length)
 	struct rd r = rd_init(bytes, length);
 	int refused = 0;
 	neigh_import(s, &r);
+	timewait_import(s, &r);
 	while (rd_left(&r) > 0) {
 		struct stack_tcp *tcp = NULL;
 		struct tcp_pcb *pcb = NULL;

@@ -14,6 +14,8 @@
  */
 #include "stack/timewait.h"
 
+#include "base/rd.h"
+#include "base/wr.h"
 #include "stack/hooks.h"
 #include "stack/internal.h"
 
@@ -186,4 +188,43 @@ void timewait_close(struct stack *s)
 	stk_heap_free(s->timewaits.entries);
 	stk_heap_free(s->timewaits.buckets);
 	s->timewaits = (struct timewaits){ .count = 0 };
+}
+
+/* ---- for a successor ---- */
+
+enum { EXPORT_BYTES = sizeof(struct timewait_names) + 14 };
+
+size_t timewait_export_size(const struct stack *s)
+{
+	return 4 + s->timewaits.count * (size_t)EXPORT_BYTES;
+}
+
+void timewait_export(const struct stack *s, struct wr *w)
+{
+	const struct timewaits *all = &s->timewaits;
+	wr_u32(w, all->count);
+	for (const struct timewait *t = numbered(all, all->oldest); t;
+	     t = numbered(all, t->newer)) {
+		wr_bytes(w, &t->names, sizeof(t->names));
+		wr_u32(w, t->send_next);
+		wr_u32(w, t->receive_next);
+		wr_u16(w, t->window);
+		wr_u32(w, t->since_ms);
+	}
+}
+
+/* Oldest first, as they were written, so that the queue stays one. */
+void timewait_import(struct stack *s, struct rd *r)
+{
+	for (uint32_t count = rd_u32(r); count > 0 && !r->bad; count--) {
+		struct timewait fresh = { .chain = 0 };
+		rd_copy(r, &fresh.names, sizeof(fresh.names));
+		fresh.send_next = rd_u32(r);
+		fresh.receive_next = rd_u32(r);
+		fresh.window = rd_u16(r);
+		fresh.since_ms = rd_u32(r);
+		if (!r->bad && age_of(s, &fresh) < TIMEWAIT_MS && timewait_add(s, &fresh)) {
+			numbered(&s->timewaits, s->timewaits.newest)->since_ms = fresh.since_ms;
+		}
+	}
 }

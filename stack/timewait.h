@@ -36,7 +36,9 @@ struct timewaits {
 	uint32_t oldest, newest, free; /* indices + 1 */
 };
 
+struct rd;
 struct stack;
+struct wr;
 
 /* Remember a connection; one with these names already there is replaced. False: no memory. */
 bool timewait_add(struct stack *s, const struct timewait *fresh);
@@ -48,5 +50,9 @@ void timewait_advance(struct stack *s);
 /* INT64_MAX = never */
 int64_t timewait_deadline(const struct stack *s);
 void timewait_close(struct stack *s);
+/* All of them as bytes for a successor (stk_tcp_state.h), and back; with their age. */
+size_t timewait_export_size(const struct stack *s);
+void timewait_export(const struct stack *s, struct wr *w);
+void timewait_import(struct stack *s, struct rd *r);
 
 #endif
