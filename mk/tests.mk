@@ -62,6 +62,15 @@ check: ## every test: unit, sim, sanitizers, end to end, lint, short fuzz; ends 
 e2e: all $(B)/httpstub ## end-to-end tests on loopback
 	$(Q)scripts/run-bats.sh tests/e2e
 
+# The differential test: the same cases on the kernel's network and under interception.
+$(B)/tests/shim/shim: $(call objects,tests/shim)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lpthread
+# Cases pass what no program should: wrong pointers, lengths, counts.
+$(call objects,tests/shim): WARNINGS += -Wno-write-strings -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
+shim: all $(B)/tests/shim/shim ## system calls compared: natively and under interception, equal but for accepted.txt
+	$(Q)tests/shim/run.sh
+
 interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it
 	$(Q)tests/interop/run.sh
 
@@ -80,4 +89,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: unit-programs test sim-scale check check-vectors e2e interop lint format bench
+.PHONY: shim unit-programs test sim-scale check check-vectors e2e interop lint format bench

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The second image: what is left of a socket after exec. */
+#include "tests/shim/helper.h"
+#include "tests/shim/shim.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void connection(void)
+{
+	char bytes[16];
+	show_names("exec", 5);
+	show_option("exec type", 5, SOL_SOCKET, SO_TYPE);
+	show_option("exec error", 5, SOL_SOCKET, SO_ERROR);
+	(void)wait_for(5, POLLIN);
+	show("exec recv", recv(5, bytes, sizeof bytes, 0));
+	show("exec write", write(5, "hello", 5));
+	show("exec listen", listen(5, 1));
+}
+
+static void listener(void)
+{
+	struct sockaddr_storage sa;
+	socklen_t length = sizeof sa;
+	memset(&sa, 0, sizeof sa);
+	show_names("exec", 5);
+	show_option("exec acceptconn", 5, SOL_SOCKET, SO_ACCEPTCONN);
+	int c = accept(5, (struct sockaddr *)&sa, &length);
+	show_address("exec accept", c, &sa, length);
+	show("exec send", send(c, "ok", 2, 0));
+	show("exec getpeername", getpeername(5, (struct sockaddr *)&sa, &length));
+}
+
+static void bound(void)
+{
+	show_names("exec", 5);
+	show("exec listen", listen(5, 3));
+	show_names("exec listening", 5);
+}
+
+int helper_main(int argc, char **argv)
+{
+	/* Lines must not wait in a buffer when a child of ours writes. */
+	(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	env.me = argc > 1 ? argv[1] : "";
+	env.peer = argc > 2 ? argv[2] : "";
+	env.port = 1;
+	if (strcmp(argv[0], "connection") == 0) {
+		connection();
+	} else if (strcmp(argv[0], "listener") == 0) {
+		listener();
+	} else if (strcmp(argv[0], "bound") == 0) {
+		bound();
+	} else if (strcmp(argv[0], "closed") == 0) {
+		show("exec closed", getsockname((int)strtol(argv[1], NULL, 10), NULL, NULL));
+	}
+	return 0;
+}
