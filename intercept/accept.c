@@ -76,6 +76,10 @@ static int accept_ours(int fd, struct sockaddr *sa, socklen_t *length, int flags
 	if (taken < 0) {
 		return taken;
 	}
+	if (record.flags & RPC_ACCEPT_TOKEN) {
+		char token; /* says that somebody accepted: see rpc.h */
+		(void)sys(SYS_recvfrom, taken, &token, 1, MSG_DONTWAIT, 0, 0);
+	}
 	if (flags & SOCK_NONBLOCK) {
 		long status = sys(SYS_fcntl, taken, F_GETFL);
 		(void)sys(SYS_fcntl, taken, F_SETFL, (status < 0 ? 0 : status) | O_NONBLOCK);

@@ -34,11 +34,11 @@ bool addr_readable(const void *p, size_t length)
 static int in_v4(const struct sockaddr *sa, socklen_t length, struct rpc_addr *out)
 {
 	struct sockaddr_in in;
+	if (!addr_readable(sa, length < sizeof in ? length : sizeof in)) {
+		return -EFAULT;
+	}
 	if (length < sizeof in) {
 		return -EINVAL;
-	}
-	if (!addr_readable(sa, sizeof in)) {
-		return -EFAULT;
 	}
 	memcpy(&in, sa, sizeof in);
 	if (in.sin_family != AF_INET) {
@@ -54,12 +54,12 @@ static int in_v6(const struct sockaddr *sa, socklen_t length, struct rpc_addr *o
 {
 	enum { WITHOUT_SCOPE = offsetof(struct sockaddr_in6, sin6_scope_id) }; /* RFC 2133 */
 	struct sockaddr_in6 in = { .sin6_scope_id = 0 };
+	size_t size = length < sizeof in ? WITHOUT_SCOPE : sizeof in;
+	if (!addr_readable(sa, length < size ? length : size)) {
+		return -EFAULT;
+	}
 	if (length < WITHOUT_SCOPE) {
 		return -EINVAL;
-	}
-	size_t size = length < sizeof in ? WITHOUT_SCOPE : sizeof in;
-	if (!addr_readable(sa, size)) {
-		return -EFAULT;
 	}
 	memcpy(&in, sa, size);
 	if (in.sin6_family != AF_INET6) {

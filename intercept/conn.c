@@ -126,15 +126,17 @@ static int disconnect(int fd, const struct who *who)
 	if (who->state == WHO_UNNAMED && (ident_poll(fd) & (POLLOUT | POLLHUP)) == POLLOUT) {
 		return 0;
 	}
+	struct linger before = { 0, 0 };
 	if (who->state == WHO_CONNECTED) {
 		/* The peer learns of it by a reset. */
 		struct linger now = { .l_onoff = 1, .l_linger = 0 };
+		socklen_t length = sizeof before;
+		(void)sys(SYS_getsockopt, fd, SOL_SOCKET, SO_LINGER, &before, &length);
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	}
 	int error = sock_replace(fd, who);
 	if (!error && who->state == WHO_CONNECTED) {
-		struct linger off = { 0, 0 };
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &before, sizeof before);
 	}
 	return error;
 }

@@ -17,7 +17,7 @@ enum hint {
 	HINT_FRESH,     /* socket() made it here */
 	HINT_PENDING,   /* connect() was begun here and its end not seen */
 	HINT_LISTEN,    /* listen() was called here */
-	HINT_SHUT,      /* ... and shutdown() */
+	HINT_SHUT,      /* shutdown() of a listener, or of both directions of a connection */
 	HINT_CONNECTED, /* connect() or accept() succeeded here */
 };
 

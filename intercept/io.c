@@ -32,7 +32,7 @@ static bool is_dataless(int fd)
 		return false;
 	}
 	if (who.state == WHO_CONNECTED) {
-		hint_set(fd, HINT_CONNECTED);
+		hint_set(fd, hint == HINT_SHUT ? HINT_SHUT : HINT_CONNECTED);
 		return false;
 	}
 	if (who.state == WHO_LISTENING) {
@@ -205,13 +205,46 @@ static bool is_our_name(const void *name, socklen_t length)
 	return head.sun_family == AF_UNIX && memcmp(head.sun_path, magic, sizeof magic - 1) == 0;
 }
 
+/* MSG_TRUNC on TCP: the bytes are thrown away, the buffer is not touched and may be NULL. A unix
+ * stream knows nothing of it. One call, like the one it stands for. */
+static ssize_t receive_nothing(int fd, size_t length, int flags)
+{
+	enum { PIECE = 4096, PIECES = 256 };
+	char sink[PIECE];
+	struct iovec iov[PIECES];
+	size_t count = 0;
+	for (size_t left = length; left > 0 && count < PIECES; count++) {
+		iov[count].iov_base = sink; /* one after the other over each other */
+		iov[count].iov_len = left < PIECE ? left : PIECE;
+		left -= iov[count].iov_len;
+	}
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = count };
+	return real.recvmsg(fd, &m, flags & ~MSG_TRUNC);
+}
+
+static bool is_stream_of_ours(int fd)
+{
+	struct who who;
+	int type = 0;
+	socklen_t length = sizeof type;
+	return ident_who(fd, &who) &&
+	       sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+	       type == SOCK_STREAM;
+}
+
 EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 {
 	if (!on()) {
 		return real.recv(fd, bytes, length, flags);
 	}
 	int error = receive_check(fd, flags);
-	return error ? done("recv", fd, error) : received(fd, real.recv(fd, bytes, length, flags));
+	if (error) {
+		return done("recv", fd, error);
+	}
+	if (unlikely(flags & MSG_TRUNC) && is_stream_of_ours(fd)) {
+		return received(fd, receive_nothing(fd, length, flags));
+	}
+	return received(fd, real.recv(fd, bytes, length, flags));
 }
 
 EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *sa,
@@ -223,6 +256,12 @@ EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct so
 	int error = receive_check(fd, flags);
 	if (error) {
 		return done("recvfrom", fd, error);
+	}
+	if (unlikely(flags & MSG_TRUNC) && is_stream_of_ours(fd)) {
+		if (sa && sa_length) {
+			*sa_length = 0;
+		}
+		return received(fd, receive_nothing(fd, length, flags));
 	}
 	ssize_t result = received(fd, real.recvfrom(fd, bytes, length, flags, sa, sa_length));
 	if (result >= 0 && sa && sa_length && is_our_name(sa, *sa_length)) {

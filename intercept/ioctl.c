@@ -15,10 +15,11 @@
 enum { INTERFACES_FIRST = SIOCADDRT, INTERFACES_LAST = 0x89ff };
 
 /* How much the peer has not acknowledged. `answer` holds what the kernel said of A. */
-static void unsent(int fd, int *answer)
+static void unsent(int fd, unsigned long request, int *answer)
 {
 	union client_reply reply;
-	struct rpc_ioctl m = { .h = { .op = RPC_IOCTL }, .request = SIOCOUTQ };
+	struct rpc_ioctl m = { .h = { .op = RPC_IOCTL }, .request = request };
+	*answer = request == SIOCOUTQNSD ? 0 : *answer;
 	if (client_call(&m.h, sizeof m, fd, &reply, NULL) == 0 &&
 	    reply.option.value_length >= sizeof *answer) {
 		memcpy(answer, reply.option.value, sizeof *answer);
@@ -39,6 +40,14 @@ static int interfaces(unsigned long request, void *argument)
 	return -ENODEV;
 }
 
+/* A unix socket would count records. The kernel is asked only where a hint says so. */
+static bool is_listener(int fd)
+{
+	struct who who;
+	return unlikely(hint_get(fd) == HINT_LISTEN) && ident_hinted(fd, &who) &&
+	       who.state == WHO_LISTENING;
+}
+
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {
 	va_list list;
@@ -48,12 +57,22 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	if (!on()) {
 		return real.ioctl(fd, request, argument);
 	}
+	if ((request == SIOCOUTQ || request == FIONREAD) && is_listener(fd)) {
+		return done("ioctl", fd, -EINVAL);
+	}
+	if (request == SIOCOUTQNSD && ident_is_ours(fd)) {
+		if (!addr_readable(argument, sizeof(int))) {
+			return done("ioctl", fd, -EFAULT);
+		}
+		unsent(fd, request, argument);
+		return 0;
+	}
 	if (request >= INTERFACES_FIRST && request <= INTERFACES_LAST && ident_is_ours(fd)) {
 		return done("ioctl", fd, interfaces(request, argument));
 	}
 	int result = real.ioctl(fd, request, argument);
 	if (request == SIOCOUTQ && result == 0 && ident_is_ours(fd)) {
-		unsent(fd, argument);
+		unsent(fd, request, argument);
 	}
 	return result;
 }

@@ -7,6 +7,7 @@
 #include "intercept/intercept.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -21,9 +22,18 @@ static int local_ours(int fd, const struct who *who, struct sockaddr *sa, sockle
 	return error ? error : addr_out(&reply.addr.addr, sa, length);
 }
 
-static int remote_ours(const struct who *who, struct sockaddr *sa, socklen_t *length)
+/* A connection that is over has no peer on Linux. B's name stays, but A says HUP then; that is also
+ * said after the program's own shutdown(SHUT_RDWR), which a hint remembers. */
+static int remote_ours(int fd, const struct who *who, struct sockaddr *sa, socklen_t *length)
 {
-	return who->state == WHO_CONNECTED ? addr_out(&who->remote, sa, length) : -ENOTCONN;
+	union client_reply reply;
+	struct rpc_name m = { .h = { .op = RPC_NAME }, .which = RPC_NAME_REMOTE };
+	if (who->state != WHO_CONNECTED ||
+	    (hint_get(fd) != HINT_SHUT && (ident_poll(fd) & POLLHUP) &&
+	     client_call(&m.h, sizeof m, fd, &reply, NULL) != 0)) {
+		return -ENOTCONN;
+	}
+	return addr_out(&who->remote, sa, length);
 }
 
 /* Without a hint the kernel is asked first, as for any foreign descriptor. If it was ours after
@@ -88,5 +98,5 @@ EXPORT int getpeername(int fd, struct sockaddr *sa, socklen_t *length)
 			return asked.result;
 		}
 	}
-	return done("getpeername", fd, remote_ours(&who, sa, length));
+	return done("getpeername", fd, remote_ours(fd, &who, sa, length));
 }

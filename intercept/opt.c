@@ -16,9 +16,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/time.h>
 
 /* Newer than the headers of the oldest system we build on. */
 enum { OPT_PASSPIDFD = 76, OPT_PEERPIDFD = 77 };
@@ -27,13 +30,16 @@ enum { OPT_PASSPIDFD = 76, OPT_PEERPIDFD = 77 };
  */
 
 enum rule {
-	RULE_NATIVE,  /* the kernel's business alone */
-	RULE_BOTH,    /* set natively (and read there), and the service is told */
-	RULE_SERVICE, /* kept by the service */
-	RULE_IGNORE,  /* accepted without effect, reads 0 */
-	RULE_UNKNOWN, /* ENOPROTOOPT */
-	RULE_FIX,     /* read natively, then corrected */
-	RULE_DEVICE,  /* SO_BINDTODEVICE */
+	RULE_NATIVE,   /* the kernel's business alone */
+	RULE_BOTH,     /* set natively (and read there), and the service is told */
+	RULE_ACCEPT,   /* the same, but only of what may listen: accept() hands it down */
+	RULE_SERVICE,  /* kept by the service */
+	RULE_IGNORE,   /* accepted without effect, reads 0 */
+	RULE_UNKNOWN,  /* ENOPROTOOPT */
+	RULE_NO_DATA,  /* the same, but ENODATA when read */
+	RULE_NO_ENTRY, /* ... and ENOENT when set */
+	RULE_FIX,      /* read natively, then corrected */
+	RULE_DEVICE,   /* SO_BINDTODEVICE */
 };
 
 static enum rule socket_rule(int name)
@@ -45,6 +51,10 @@ static enum rule socket_rule(int name)
 	case SO_LINGER:
 	case SO_OOBINLINE:
 		return RULE_BOTH;
+	case SO_RCVTIMEO:
+	case SO_SNDTIMEO:
+	case SO_RCVLOWAT:
+		return RULE_ACCEPT;
 	case SO_REUSEPORT:
 	case SO_SNDBUF:
 	case SO_RCVBUF:
@@ -57,7 +67,6 @@ static enum rule socket_rule(int name)
 	case SO_PASSSEC:
 	case OPT_PASSPIDFD:
 	case SO_ATTACH_FILTER: /* would filter the stream's pieces */
-	case SO_DETACH_FILTER:
 	case SO_BUSY_POLL:
 		return RULE_IGNORE;
 	case SO_ATTACH_BPF:
@@ -68,10 +77,13 @@ static enum rule socket_rule(int name)
 	case SO_TXTIME:
 	case SO_TIMESTAMPING:
 	case SO_PEERSEC:
-	case SO_PEERGROUPS:
 	case SO_PEERNAME:
 	case OPT_PEERPIDFD:
 		return RULE_UNKNOWN;
+	case SO_PEERGROUPS:
+		return RULE_NO_DATA;
+	case SO_DETACH_FILTER:
+		return RULE_NO_ENTRY;
 	case SO_ERROR:
 	case SO_DOMAIN:
 	case SO_PROTOCOL:
@@ -133,6 +145,14 @@ static size_t message_fill(struct rpc_option *m, uint16_t op, int level, int nam
 	return offsetof(struct rpc_option, value);
 }
 
+/* A connection that has ended, and of which the service has forgotten the options. On Linux they
+ * are still there, and programs do set them between a reset and their noticing it. */
+static bool is_over(int fd)
+{
+	struct who who;
+	return ident_who(fd, &who) && who.state == WHO_CONNECTED && (ident_poll(fd) & POLLHUP);
+}
+
 static int option_send(int fd, int level, int name, const void *value, size_t length)
 {
 	struct rpc_option m;
@@ -148,7 +168,8 @@ static int option_send(int fd, int level, int name, const void *value, size_t le
 	if (length > 0) {
 		memcpy(m.value, value, length);
 	}
-	return client_call(&m.h, head + length, fd, &reply, NULL);
+	int error = client_call(&m.h, head + length, fd, &reply, NULL);
+	return error == -ENETDOWN && is_over(fd) ? 0 : error;
 }
 
 /* As the kernel writes an option out: cut off, actual length reported. */
@@ -171,6 +192,16 @@ static int value_out(const void *from, size_t size, void *value, socklen_t *leng
 	return 0;
 }
 
+static int option_of_the_past(int level, int name, void *value, socklen_t *length)
+{
+	static const int zero;
+	if (level == IPPROTO_TCP && name == TCP_INFO) {
+		struct tcp_info info = { .tcpi_state = TCP_CLOSE };
+		return value_out(&info, sizeof info, value, length);
+	}
+	return value_out(&zero, sizeof zero, value, length);
+}
+
 static int option_ask(int fd, int level, int name, void *value, socklen_t *length)
 {
 	struct rpc_option m;
@@ -184,6 +215,9 @@ static int option_ask(int fd, int level, int name, void *value, socklen_t *lengt
 	}
 	m.value_length = *length < sizeof m.value ? *length : sizeof m.value;
 	int error = client_call(&m.h, head, fd, &reply, NULL);
+	if (error == -ENETDOWN && is_over(fd)) {
+		return option_of_the_past(level, name, value, length);
+	}
 	if (error) {
 		return error;
 	}
@@ -259,10 +293,15 @@ static int set_upper(int fd, const struct who *who, int level, int name, const v
 
 static int set_device(const void *value, socklen_t length)
 {
-	if (length > 0 && !addr_readable(value, 1)) {
+	char name[IFNAMSIZ] = "";
+	size_t size = length < sizeof name - 1 ? length : sizeof name - 1;
+	if (!addr_readable(value, size)) {
 		return -EFAULT;
 	}
-	return length == 0 || *(const char *)value == '\0' ? 0 : -ENODEV;
+	if (size > 0) {
+		memcpy(name, value, size);
+	}
+	return name[0] == '\0' || strcmp(name, "lo") == 0 ? 0 : -ENODEV;
 }
 
 /* An option of SOL_SOCKET on ours that must not reach the kernel. */
@@ -271,7 +310,10 @@ static int set_socket(int fd, int name, enum rule rule, const void *value, sockl
 	int number;
 	switch (rule) {
 	case RULE_UNKNOWN:
+	case RULE_NO_DATA:
 		return -ENOPROTOOPT;
+	case RULE_NO_ENTRY:
+		return -ENOENT;
 	case RULE_DEVICE:
 		return set_device(value, length);
 	case RULE_IGNORE:
@@ -288,10 +330,21 @@ static int set_both(int fd, int name, const void *value, socklen_t length)
 {
 	int result = real.setsockopt(fd, SOL_SOCKET, name, value, length);
 	if (result == 0 && ident_is_ours(fd)) {
-		(void)option_send(fd, SOL_SOCKET, name, value,
-				  name == SO_LINGER ? sizeof(struct linger) : sizeof(int));
+		size_t size = name == SO_LINGER                            ? sizeof(struct linger)
+			      : name == SO_RCVTIMEO || name == SO_SNDTIMEO ? sizeof(struct timeval)
+									   : sizeof(int);
+		(void)option_send(fd, SOL_SOCKET, name, value, size);
 	}
 	return result;
+}
+
+/* Only what is new or listens can hand an option down; for the others the kernel is enough. */
+static int set_accept(int fd, int name, const void *value, socklen_t length)
+{
+	enum hint hint = hint_get(fd);
+	return hint == HINT_FRESH || hint == HINT_LISTEN
+		   ? set_both(fd, name, value, length)
+		   : real.setsockopt(fd, SOL_SOCKET, name, value, length);
 }
 
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
@@ -303,6 +356,9 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 		enum rule rule = socket_rule(name);
 		if (rule == RULE_BOTH) {
 			return set_both(fd, name, value, length);
+		}
+		if (rule == RULE_ACCEPT) {
+			return set_accept(fd, name, value, length);
 		}
 		if (rule == RULE_NATIVE || rule == RULE_FIX || !ident_is_ours(fd)) {
 			return real.setsockopt(fd, level, name, value, length);
@@ -344,6 +400,8 @@ static int get_socket(int fd, int name, enum rule rule, void *value, socklen_t *
 		return option_ask(fd, SOL_SOCKET, name, value, length);
 	case RULE_IGNORE:
 		return value_out(&zero, sizeof zero, value, length);
+	case RULE_NO_DATA:
+		return -ENODATA;
 	case RULE_DEVICE:
 		return value_out("", 0, value, length);
 	default:
@@ -375,7 +433,7 @@ static void get_fix(int fd, int name, void *value, const socklen_t *length)
 	} else if (name == SO_PROTOCOL) {
 		fixed = IPPROTO_TCP;
 	} else if (name == SO_ACCEPTCONN) {
-		fixed = who.state == WHO_LISTENING;
+		fixed = who.state == WHO_LISTENING && hint_get(fd) != HINT_SHUT;
 	}
 	memcpy(value, &fixed, *length < sizeof fixed ? *length : sizeof fixed);
 }
@@ -387,7 +445,7 @@ EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *lengt
 	}
 	if (level == SOL_SOCKET) {
 		enum rule rule = socket_rule(name);
-		if (rule == RULE_NATIVE || rule == RULE_BOTH) {
+		if (rule == RULE_NATIVE || rule == RULE_BOTH || rule == RULE_ACCEPT) {
 			return real.getsockopt(fd, level, name, value, length);
 		}
 		if (rule == RULE_FIX || !ident_is_ours(fd)) {

@@ -66,7 +66,8 @@ static int lowest(int fd, bool cloexec)
 }
 
 /* A new virtual socket, close-on-exec, or -errno. */
-static int socket_new(int family, bool nonblock, uint64_t replaces)
+/* `over`: the descriptor that it will replace, or -1. */
+static int socket_new(int family, bool nonblock, uint64_t replaces, int over)
 {
 	union client_reply reply;
 	int fd = -1;
@@ -76,7 +77,7 @@ static int socket_new(int family, bool nonblock, uint64_t replaces)
 				.protocol = IPPROTO_TCP,
 				.nonblock = nonblock,
 				.replaces = replaces };
-	int error = client_call(&m.h, sizeof m, -1, &reply, &fd);
+	int error = client_call(&m.h, sizeof m, over, &reply, &fd);
 	if (error) {
 		return error;
 	}
@@ -93,7 +94,7 @@ int sock_open(int family, int type, int protocol)
 	if (error) {
 		return error;
 	}
-	int fd = socket_new(family, (type & SOCK_NONBLOCK) != 0, 0);
+	int fd = socket_new(family, (type & SOCK_NONBLOCK) != 0, 0, -1);
 	if (fd < 0) {
 		return fd;
 	}
@@ -122,7 +123,7 @@ int sock_replace(int fd, const struct who *who)
 	if (status < 0 || flags < 0) {
 		return -EBADF;
 	}
-	int fresh = socket_new(who->family, (status & O_NONBLOCK) != 0, who->id);
+	int fresh = socket_new(who->family, (status & O_NONBLOCK) != 0, who->id, fd);
 	if (fresh < 0) {
 		return fresh;
 	}
@@ -191,8 +192,32 @@ EXPORT int bind(int fd, const struct sockaddr *sa, socklen_t length)
 
 /* ---- listen ---------------------------------------------------------------------------------- */
 
-static int listen_ours(int fd, int backlog)
+/* A listener that was shut down: its B is gone, so a fresh socket takes its place and its port. */
+static int listen_again(int fd, const struct who *who)
 {
+	union client_reply reply;
+	struct rpc_bind m = { .h = { .op = RPC_BIND }, .addr = who->local, .freebind = 1 };
+	int reuse = 0;
+	socklen_t length = sizeof reuse;
+	int error = sock_replace(fd, who);
+	if (error) {
+		return error;
+	}
+	(void)sys(SYS_getsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &length);
+	if (reuse) { /* the service may have forgotten it with the listener */
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+	}
+	return client_call(&m.h, sizeof m, fd, &reply, NULL);
+}
+
+static int listen_ours(int fd, const struct who *who, int backlog)
+{
+	if (who->state == WHO_LISTENING && hint_get(fd) == HINT_SHUT) {
+		int again = listen_again(fd, who);
+		if (again) {
+			return again;
+		}
+	}
 	union client_reply reply;
 	struct rpc_listen m = { .h = { .op = RPC_LISTEN }, .backlog = backlog };
 	int error = client_call(&m.h, sizeof m, fd, &reply, NULL);
@@ -210,11 +235,11 @@ EXPORT int listen(int fd, int backlog)
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		int result = real.listen(fd, backlog);
-		if (result == 0 || errno != EINVAL || !ident_is_ours(fd)) {
+		if (result == 0 || errno != EINVAL || !ident_who(fd, &who)) {
 			return result;
 		}
 	}
-	return done("listen", fd, listen_ours(fd, backlog));
+	return done("listen", fd, listen_ours(fd, &who, backlog));
 }
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
@@ -224,14 +249,24 @@ EXPORT int listen(int fd, int backlog)
 EXPORT int shutdown(int fd, int how)
 {
 	struct who who;
-	if (!on() || hint_get(fd) == HINT_NONE || hint_get(fd) == HINT_CONNECTED ||
-	    (unsigned)how > SHUT_RDWR || !ident_hinted(fd, &who)) {
+	if (on() && hint_get(fd) == HINT_CONNECTED) {
+		int result = real.shutdown(fd, how);
+		if (how == SHUT_RDWR && result == 0) {
+			hint_set(fd, HINT_SHUT); /* name.c: then POLLHUP does not mean the end */
+		}
+		return result;
+	}
+	if (!on() || hint_get(fd) == HINT_NONE || (unsigned)how > SHUT_RDWR ||
+	    !ident_hinted(fd, &who)) {
 		return real.shutdown(fd, how);
 	}
 	if (who.state == WHO_UNNAMED && ident_is_idle(fd)) {
 		return done("shutdown", fd, -ENOTCONN);
 	}
 	if (who.state == WHO_LISTENING) {
+		if (hint_get(fd) == HINT_SHUT) {
+			return done("shutdown", fd, -ENOTCONN);
+		}
 		/* SHUT_WR does nothing to a listener; the others end it. */
 		if (how == SHUT_WR) {
 			return 0;

@@ -208,9 +208,13 @@ static_assert(sizeof(struct rpc_ioctl) == 32, "wire layout");
 
 /* One accepted connection, written by the service into a listener's B together with the new A. */
 enum { RPC_ACCEPT_MAGIC = 0x4143544e };
+/* The new A holds one byte that is not the peer's: whoever accepts reads it first. A queue that is
+ * closed with it unread resets the connection, as Linux does to those that nobody accepted
+ * (decision 180). */
+enum { RPC_ACCEPT_TOKEN = 1 };
 struct rpc_accept {
 	uint32_t magic;
-	uint32_t flags;
+	uint32_t flags; /* RPC_ACCEPT_TOKEN */
 	uint64_t id;
 	struct rpc_addr local, remote;
 };

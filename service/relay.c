@@ -18,7 +18,9 @@
  * Ends:
  *   program shut down writing (RDHUP)      FIN after the last byte
  *   program closed (HUP)                   the rest is sent, then an orderly close; a reset if it
- * left bytes unread or asked for SO_LINGER {1, 0} peer's FIN shutdown(B, WR) after the last byte
+ * left bytes unread (a connection that nobody accepted has one, decision 180) or asked for
+ *                           SO_LINGER {1, 0}
+ *   peer's FIN shutdown(B, WR) after the last byte
  *   stack reports an error                 B is closed over its pawn
  */
 #include "service/vsock.h"
@@ -33,6 +35,7 @@ enum {
 	RELAY_TURN_BYTES = 128 << 10,    /* per connection, direction and turn (decision S17) */
 	RELAY_SCRATCH_BYTES = 128 << 10, /* in one piece: fewer, larger copies */
 	RELAY_IOVECS = 64,
+	RELAY_CORK_MS = 200,
 };
 
 /* scratch[0] takes the old pawn, the byte after the last is the new one. */
@@ -79,8 +82,25 @@ static void up_end(struct vsock *s)
 {
 	if (!s->is_up_shut) {
 		s->is_up_shut = true;
+		s->has_closed_first = !s->has_peer_eof;
 		vsock_ops(s)->tcp_shutdown_write(s->tcp);
 	}
+}
+
+/* TCP_CORK: of `fresh` bytes, how many may go now; only whole segments do, but nothing waits longer
+ * than 200 ms (as Linux), or beyond the program's end. */
+static size_t up_uncorked(struct vsock *s, size_t fresh)
+{
+	if (!s->opts.cork || s->is_cork_due || s->has_b_eof || s->has_b_hup) {
+		return fresh;
+	}
+	struct stack_tcp_info info = { 0 };
+	vsock_ops(s)->tcp_info(s->tcp, &info);
+	size_t whole = info.mss ? fresh - fresh % info.mss : fresh;
+	if (whole == 0 && s->timer_at == 0) {
+		vsock_timer_set(s, vhost_now(s->vhost) + RELAY_CORK_MS);
+	}
+	return whole;
 }
 
 /* One piece. False when there is no more to do now. */
@@ -98,11 +118,12 @@ static bool up_step(struct vsock *s, size_t *budget)
 		return false;
 	}
 	size_t length = ops->tcp_room(s->tcp);
+	fresh = up_uncorked(s, fresh);
 	length = length < fresh ? length : fresh;
 	length = length < *budget ? length : *budget;
 	length = length < RELAY_SCRATCH_BYTES ? length : RELAY_SCRATCH_BYTES;
 	if (length == 0) {
-		return false; /* `writable` or the next turn goes on */
+		return false; /* `writable`, the next turn or the cork's time goes on */
 	}
 	const uint8_t *bytes = NULL;
 	length = up_read(s, length, &bytes);
@@ -123,7 +144,8 @@ static bool up_step(struct vsock *s, size_t *budget)
 		relay_reset(s); /* it took less than it promised: bytes would be lost silently */
 		return false;
 	}
-	s->has_sent = true;
+	s->is_cork_due = false;
+	vsock_timer_clear(s);
 	s->vhost->stats.bytes_in += length;
 	*budget -= length;
 	return true;
@@ -186,7 +208,6 @@ static size_t down_send(struct vsock *s, struct iovec *iov, int count, size_t to
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)count };
 	ssize_t sent = sendmsg(s->watch.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent >= 0) {
-		s->has_delivered = true;
 		return (size_t)sent;
 	}
 	if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) {
@@ -228,6 +249,17 @@ static void relay_down(struct vsock *s)
 	}
 }
 
+size_t relay_lend(struct vsock *s)
+{
+	struct iovec iov[RELAY_IOVECS];
+	int count = s->tcp ? vsock_ops(s)->tcp_peek(s->tcp, iov, RELAY_IOVECS) : 0;
+	if (count <= 0) {
+		return 0;
+	}
+	size_t total = iov_trim(iov, &count, RELAY_TURN_BYTES);
+	return down_send(s, iov, count, total);
+}
+
 void relay_received(struct vsock *s)
 {
 	if (s->state == VSOCK_ESTABLISHED && s->watch.fd >= 0 && !s->has_b_hup) {
@@ -243,7 +275,14 @@ static void relay_stack_end(struct vsock *s)
 	int error = s->stack_error;
 	if (error == 0) {
 		vsock_close_b_orderly(s);
-		relay_done(s, s->is_up_shut && !s->has_peer_eof);
+		relay_done(s, s->has_closed_first);
+		return;
+	}
+	if (error == ECONNRESET && s->has_peer_eof && s->watch.fd >= 0) {
+		/* Linux, in CLOSE_WAIT: the end of file stays, writing is EPIPE. */
+		vsock_discard(s, vsock_unread(s));
+		vsock_close_b(s);
+		relay_done(s, false);
 		return;
 	}
 	if (error == ECONNRESET || s->watch.fd < 0) {
@@ -271,18 +310,11 @@ static bool has_unread_received(struct vsock *s)
 	       vsock_ops(s)->tcp_peek(s->tcp, &iov, 1) > 0; /* or before it */
 }
 
-/* Was it closed inside the queue of a listener that went away, without anybody having seen it? */
-static bool is_unaccepted(const struct vsock *s)
-{
-	return s->born_of != 0 && !s->has_sent && !s->has_delivered &&
-	       !vsock_find(s->vhost, s->born_of);
-}
-
 /* The program closed its last descriptor. */
 static void relay_hup(struct vsock *s)
 {
 	bool wants_reset = s->opts.is_lingering && s->opts.linger_s == 0;
-	if (wants_reset || is_unaccepted(s) || has_unread_received(s)) {
+	if (wants_reset || has_unread_received(s)) {
 		relay_reset(s);
 		return;
 	}
@@ -295,12 +327,16 @@ static void relay_hup(struct vsock *s)
 		struct stack_tcp *tcp = s->tcp;
 		s->tcp = NULL;
 		vsock_ops(s)->tcp_close(tcp);
-		relay_done(s, !s->has_peer_eof);
+		relay_done(s, s->has_closed_first);
 	}
 }
 
 static void relay_connection(struct vsock *s)
 {
+	if (s->is_deferred && !s->tcp) {
+		vsock_free(s); /* reset before anybody saw it */
+		return;
+	}
 	if (s->is_waiting_record) {
 		return; /* bytes and errors wait with it */
 	}
@@ -321,7 +357,7 @@ static void relay_connection(struct vsock *s)
 	s->tcp = NULL;
 	vsock_ops(s)->tcp_close(tcp);
 	vsock_close_b_orderly(s);
-	relay_done(s, false);
+	relay_done(s, s->has_closed_first);
 }
 
 void relay_turn(struct vsock *s)

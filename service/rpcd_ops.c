@@ -86,15 +86,17 @@ static int socket_check(const struct rpc_socket *m)
 	return 0;
 }
 
-/* The new socket takes the place of one whose connect failed: its options carry over. */
+/* The new socket takes the place of another: its options carry over. */
 static void socket_inherit(const struct request *q, struct vsock *s, uint64_t replaces)
 {
-	struct vsock *old = replaces ? vsock_find(q->vhost, replaces) : NULL;
-	if (!old || old->uid != q->uid || old->state != VSOCK_FAILED) {
+	struct vsock *old = q->s; /* proven by the descriptor that came with the request */
+	if (!old || old->id != replaces) {
 		return;
 	}
 	s->opts = old->opts;
-	vsock_free(old);
+	if (old->state == VSOCK_FAILED) {
+		vsock_free(old); /* nothing will tell us of its end; the others have a B */
+	}
 }
 
 static void on_socket(struct request *q)
@@ -216,6 +218,9 @@ static void on_setopt(struct request *q)
 	int error = sockopt_set(&target, m.level, m.name, m.value, m.value_length);
 	if (q->s->port.bucket) {
 		ports_reuse(&q->s->port, q->s->opts.reuse_address, q->s->opts.reuse_port);
+	}
+	if (q->s->state == VSOCK_ESTABLISHED && !q->s->opts.cork) {
+		vsock_ready(q->s); /* what TCP_CORK held back goes now */
 	}
 	answer_error(q, -error);
 }

@@ -102,12 +102,37 @@ static int hand_over(struct vsock *connector, struct vsock *acceptor)
 	return 0;
 }
 
+/* Is there a connection with the same two ends? Ports that were picked have none. */
+static bool has_twin(const struct vsock *s)
+{
+	for (const struct vsock *t = s->vhost->probes.first; t; t = t->queue.next) {
+		if (t->local.port_be == s->local.port_be &&
+		    t->remote.port_be == s->remote.port_be &&
+		    memcmp(t->local.addr, s->local.addr, sizeof s->local.addr) == 0 &&
+		    memcmp(t->remote.addr, s->remote.addr, sizeof s->remote.addr) == 0) {
+			int probe = -1;
+			bool is_twin = is_alive(t, &probe);
+			if (probe >= 0) {
+				(void)close(probe);
+			}
+			return is_twin;
+		}
+	}
+	return false;
+}
+
 int shortcut_connect(struct vsock *s)
 {
 	struct vhost *vhost = s->vhost;
 	struct vsock *listener = vsock_listener_for(vhost, &s->remote, &s->local);
+	if (listener && vsock_is_closed(listener) && vsock_bury(vhost, vaddr_port(&s->remote))) {
+		listener = vsock_listener_for(vhost, &s->remote, &s->local);
+	}
 	if (!listener) {
 		return -ECONNREFUSED;
+	}
+	if (!s->is_autobound && has_twin(s)) {
+		return -EADDRNOTAVAIL;
 	}
 	if (!vsock_has_backlog(listener)) {
 		s->queued_at = listener;
@@ -126,7 +151,9 @@ int shortcut_connect(struct vsock *s)
 	}
 	/* Order as everywhere: the name first, then the drain that wakes the program. */
 	vsock_name_b(acceptor, RPC_KIND_CONNECTION, RPC_SIDE_ACCEPTOR);
-	vsock_discard(acceptor, vsock_unread(acceptor));
+	size_t filled = vsock_unread(acceptor);
+	acceptor->has_token = filled > 0; /* accept() takes the last byte of the filling */
+	vsock_discard(acceptor, filled - acceptor->has_token);
 	acceptor->is_shortcut = s->is_shortcut = true;
 	s->has_pawn = false;
 	vsock_timer_clear(s);

@@ -19,8 +19,10 @@
 #endif
 
 enum {
-	BUFFER_DEFAULT = 212992,
-	BUFFER_MIN = 2304,
+	SEND_BUFFER_DEFAULT = 16384, /* the middle of tcp_wmem, as Linux has it by default */
+	SEND_BUFFER_MIN = 4608,
+	RECEIVE_BUFFER_DEFAULT = 131072,
+	RECEIVE_BUFFER_MIN = 2304,
 	BUFFER_MAX = 2 * 212992, /* the clamp that Linux has by default, doubled as it does */
 	KEEP_IDLE_DEFAULT_S = 7200,
 	KEEP_INTERVAL_DEFAULT_S = 75,
@@ -30,7 +32,12 @@ enum {
 	NO_STACK_OPTION = -1,
 };
 
-enum field_kind { FIELD_BOOL, FIELD_U8, FIELD_U16, FIELD_I32 };
+enum field_kind {
+	FIELD_BOOL,
+	FIELD_U8,
+	FIELD_NEXT, /* 16 bits that hold the value plus one: 0 was never set */
+	FIELD_I32
+};
 
 struct option_row {
 	int level, name;
@@ -58,7 +65,6 @@ static const struct option_row rows[] = {
 	BOOL_ROW(IPPROTO_TCP, TCP_NODELAY, no_delay, STACK_TCP_NODELAY),
 	BOOL_ROW(IPPROTO_TCP, TCP_CORK, cork, NO_STACK_OPTION),
 	BOOL_ROW(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, thin_linear, NO_STACK_OPTION),
-	BOOL_ROW(IPPROTO_TCP, TCP_THIN_DUPACK, thin_dupack, NO_STACK_OPTION),
 	{ IPPROTO_TCP, TCP_KEEPIDLE, 1, 32767, FIELD_I32, AT(keep_idle_s), KEEP_IDLE_DEFAULT_S,
 	  STACK_TCP_KEEPIDLE },
 	{ IPPROTO_TCP, TCP_KEEPINTVL, 1, 32767, FIELD_I32, AT(keep_interval_s),
@@ -80,7 +86,7 @@ static const struct option_row rows[] = {
 	{ IPPROTO_TCP, TCP_FASTOPEN, 0, INT_MAX, FIELD_I32, AT(fastopen), 0, NO_STACK_OPTION },
 	{ IPPROTO_IP, IP_TOS, 0, 255, FIELD_U8, AT(tos), 0, STACK_TCP_TOS },
 	{ IPPROTO_IP, IP_TTL, 1, 255, FIELD_U8, AT(ttl), TTL_DEFAULT, STACK_TCP_TTL },
-	{ IPPROTO_IP, IP_MTU_DISCOVER, 0, 5, FIELD_U8, AT(mtu_discover), IP_PMTUDISC_WANT,
+	{ IPPROTO_IP, IP_MTU_DISCOVER, 0, 5, FIELD_NEXT, AT(mtu_discover), IP_PMTUDISC_WANT,
 	  NO_STACK_OPTION },
 	BOOL_ROW(IPPROTO_IP, IP_FREEBIND, freebind, NO_STACK_OPTION),
 	BOOL_ROW(IPPROTO_IP, IP_TRANSPARENT, transparent, NO_STACK_OPTION),
@@ -120,8 +126,8 @@ static void field_write(struct sockopts *opts, const struct option_row *row, int
 	case FIELD_U8:
 		*(uint8_t *)field = (uint8_t)value;
 		break;
-	case FIELD_U16:
-		*(uint16_t *)field = (uint16_t)value;
+	case FIELD_NEXT:
+		*(uint16_t *)field = (uint16_t)(value + 1);
 		break;
 	case FIELD_I32:
 		*(int32_t *)field = value;
@@ -139,9 +145,9 @@ static int field_read(const struct sockopts *opts, const struct option_row *row)
 	case FIELD_U8:
 		value = *(const uint8_t *)field;
 		break;
-	case FIELD_U16:
+	case FIELD_NEXT:
 		value = *(const uint16_t *)field;
-		break;
+		return value ? value - 1 : row->fallback;
 	case FIELD_I32:
 		value = *(const int32_t *)field;
 		break;
@@ -166,10 +172,34 @@ static void stack_tell(const struct sockopt_target *t, const struct option_row *
 }
 
 /* Linux doubles what is asked for, for its own overhead, and reports the double. */
-static int32_t buffer_clamp(int asked)
+static int32_t buffer_clamp(int asked, int least)
 {
 	int half = asked < 0 || asked > BUFFER_MAX / 2 ? BUFFER_MAX / 2 : asked;
-	return half * 2 < BUFFER_MIN ? BUFFER_MIN : half * 2;
+	return half * 2 < least ? least : half * 2;
+}
+
+static int timeout_set(int64_t *out_us, const void *value, uint32_t length)
+{
+	struct timeval tv;
+	if (length < sizeof tv) {
+		return -EINVAL;
+	}
+	memcpy(&tv, value, sizeof tv);
+	bool is_sane = tv.tv_sec > 0 && tv.tv_sec < INT32_MAX;
+	*out_us = is_sane || tv.tv_sec == 0 ? (int64_t)tv.tv_sec * 1000000 + tv.tv_usec : 0;
+	return 0;
+}
+
+/* Linux keeps a number of retransmissions, and reports the time that they take. */
+static int32_t defer_round(int seconds)
+{
+	enum { FIRST_S = 1, LONGEST_S = 120 };
+	int total = seconds > 0 ? FIRST_S : 0;
+	for (int wait = FIRST_S; total < seconds && total < UINT16_MAX;) {
+		wait = wait * 2 > LONGEST_S ? LONGEST_S : wait * 2;
+		total += wait;
+	}
+	return total;
 }
 
 static int linger_set(struct sockopts *opts, const void *value, uint32_t length)
@@ -191,6 +221,12 @@ static int special_set(struct sockopts *opts, int level, int name, const void *v
 	if (level == SOL_SOCKET && name == SO_LINGER) {
 		return linger_set(opts, value, length);
 	}
+	if (level == SOL_SOCKET && name == SO_RCVTIMEO) {
+		return timeout_set(&opts->receive_timeout_us, value, length);
+	}
+	if (level == SOL_SOCKET && name == SO_SNDTIMEO) {
+		return timeout_set(&opts->send_timeout_us, value, length);
+	}
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		return length == 0 ? 0 : -EPERM;
 	}
@@ -203,27 +239,56 @@ static int special_set(struct sockopts *opts, int level, int name, const void *v
 	return 1;
 }
 
-/* Integers whose meaning is not "store it". 1 = not mine. */
-static int integer_set(struct sockopts *opts, int level, int name, int value)
+/* Integers of IPPROTO_TCP whose meaning is not "store it". 1 = not mine. */
+static int integer_set_tcp(struct sockopts *opts, int name, int value)
 {
-	if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_SNDBUFFORCE)) {
-		opts->send_buffer = buffer_clamp(value);
-		return 0;
-	}
-	if (level == SOL_SOCKET && (name == SO_RCVBUF || name == SO_RCVBUFFORCE)) {
-		opts->receive_buffer = buffer_clamp(value);
-		return 0;
-	}
-	if (level == IPPROTO_TCP && name == TCP_MAXSEG) {
-		if (value != 0 && (value < 88 || value > 32767)) {
+	enum { SEGMENT_MIN = 88, SEGMENT_MAX = 32767, LINGER2_MAX_S = 120, CLAMP_MIN = 1152 };
+	switch (name) {
+	case TCP_MAXSEG:
+		if (value != 0 && (value < SEGMENT_MIN || value > SEGMENT_MAX)) {
 			return -EINVAL;
 		}
 		opts->max_segment = (uint16_t)value;
 		return 0;
-	}
-	if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
+	case TCP_QUICKACK:
 		opts->quick_ack_off = value == 0;
 		return 0;
+	case TCP_LINGER2:
+		opts->linger2_s = value < 0 ? -1 : value > LINGER2_MAX_S ? LINGER2_MAX_S : value;
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		opts->defer_accept_s = defer_round(value);
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		if (value < 0) {
+			return -EINVAL;
+		}
+		opts->window_clamp = value != 0 && value < CLAMP_MIN ? CLAMP_MIN : value;
+		return 0;
+	case TCP_THIN_DUPACK: /* without effect since Linux 4.12 */
+		return value < 0 || value > 1 ? -EINVAL : 0;
+	default:
+		return 1;
+	}
+}
+
+/* Integers whose meaning is not "store it". 1 = not mine. */
+static int integer_set(struct sockopts *opts, int level, int name, int value)
+{
+	if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_SNDBUFFORCE)) {
+		opts->send_buffer = buffer_clamp(value, SEND_BUFFER_MIN);
+		return 0;
+	}
+	if (level == SOL_SOCKET && (name == SO_RCVBUF || name == SO_RCVBUFFORCE)) {
+		opts->receive_buffer = buffer_clamp(value, RECEIVE_BUFFER_MIN);
+		return 0;
+	}
+	if (level == SOL_SOCKET && name == SO_RCVLOWAT) {
+		opts->receive_low = value < 0 ? INT32_MAX : value;
+		return 0;
+	}
+	if (level == IPPROTO_TCP) {
+		return integer_set_tcp(opts, name, value);
 	}
 	if (level == IPPROTO_IP && name == IP_TTL && value == -1) { /* "the default" */
 		opts->ttl = 0;
@@ -278,6 +343,13 @@ void sockopt_apply(const struct sockopt_target *t)
 	}
 }
 
+void sockopt_established(const struct sockopt_target *t)
+{
+	if (t->tcp && t->opts->max_segment != 0) {
+		(void)t->ops->tcp_option_set(t->tcp, STACK_TCP_MAXSEG, t->opts->max_segment);
+	}
+}
+
 int64_t sockopt_connect_timeout_ms(const struct sockopts *opts)
 {
 	enum { LAST_DOUBLED = 7, RTO_MAX_S = 120 };
@@ -304,29 +376,6 @@ static int value_put(const void *from, size_t size, void *value, uint32_t *lengt
 	return 0;
 }
 
-static int info_get(const struct sockopt_target *t, void *value, uint32_t *length)
-{
-	struct tcp_info info = { .tcpi_state = t->linux_state };
-	info.tcpi_snd_mss = info.tcpi_rcv_mss = t->mss;
-	if (t->tcp) {
-		struct stack_tcp_info s = { 0 };
-		t->ops->tcp_info(t->tcp, &s);
-		uint32_t mss = s.mss ? s.mss : 1;
-		info.tcpi_state = s.state;
-		info.tcpi_retransmits = s.retransmits;
-		info.tcpi_snd_mss = info.tcpi_rcv_mss = info.tcpi_advmss = s.mss;
-		info.tcpi_rtt = s.rtt_us;
-		info.tcpi_rto = s.rto_us;
-		info.tcpi_snd_cwnd = s.cwnd_bytes / mss;
-		info.tcpi_snd_ssthresh = s.ssthresh_bytes / mss;
-		info.tcpi_unacked = (s.unacked_bytes + mss - 1) / mss;
-		info.tcpi_rcv_space = s.receive_window;
-		info.tcpi_rcv_ssthresh = s.receive_window;
-		info.tcpi_pmtu = s.mss + (t->is_ipv6 ? 60U : 40U);
-	}
-	return value_put(&info, sizeof info, value, length);
-}
-
 static int max_segment_get(const struct sockopt_target *t)
 {
 	struct stack_tcp_info info = { 0 };
@@ -336,6 +385,12 @@ static int max_segment_get(const struct sockopt_target *t)
 	if (info.mss) {
 		return info.mss;
 	}
+	if (t->is_shortcut) {
+		struct tcp_info of_lo;
+		sockopt_info(t, &of_lo);
+		int mss = (int)of_lo.tcpi_snd_mss, limit = t->opts->max_segment;
+		return limit != 0 && limit < mss ? limit : mss;
+	}
 	return t->opts->max_segment ? t->opts->max_segment : t->mss;
 }
 
@@ -344,13 +399,15 @@ static bool integer_get(const struct sockopt_target *t, int level, int name, int
 {
 	const struct sockopts *opts = t->opts;
 	if (level == SOL_SOCKET && name == SO_SNDBUF) {
-		*out = opts->send_buffer ? opts->send_buffer : BUFFER_DEFAULT;
+		*out = opts->send_buffer ? opts->send_buffer : SEND_BUFFER_DEFAULT;
 	} else if (level == SOL_SOCKET && name == SO_RCVBUF) {
-		*out = opts->receive_buffer ? opts->receive_buffer : BUFFER_DEFAULT;
+		*out = opts->receive_buffer ? opts->receive_buffer : RECEIVE_BUFFER_DEFAULT;
 	} else if (level == IPPROTO_TCP && name == TCP_MAXSEG) {
 		*out = max_segment_get(t);
 	} else if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
 		*out = !opts->quick_ack_off;
+	} else if (level == IPPROTO_TCP && name == TCP_THIN_DUPACK) {
+		*out = 0;
 	} else if (level == IPPROTO_IP && name == IP_MTU) {
 		*out = (int)t->mtu;
 	} else if (level == IPPROTO_IPV6) {
@@ -369,7 +426,9 @@ int sockopt_get(const struct sockopt_target *t, int level, int name, void *value
 		return value_put(&linger, sizeof linger, value, length);
 	}
 	if (level == IPPROTO_TCP && name == TCP_INFO) {
-		return info_get(t, value, length);
+		struct tcp_info info;
+		sockopt_info(t, &info);
+		return value_put(&info, sizeof info, value, length);
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		static const char congestion[16] = "cubic";

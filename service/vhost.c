@@ -160,6 +160,12 @@ static void timers_run(struct vhost *vhost, int64_t now_ms)
 	while (vhost->timer_count > 0 && vhost->timers[0]->timer_ms <= now_ms) {
 		struct vsock *s = vhost->timers[0];
 		vsock_timer_clear(s);
+		if (s->state == VSOCK_ESTABLISHED) {
+			s->is_cork_due = true;
+			vsock_ripe(s);
+			vsock_ready(s);
+			continue;
+		}
 		if (s->state != VSOCK_CONNECTING) {
 			vsock_free(s);
 			continue;
@@ -259,7 +265,10 @@ static void *on_accepted(void *context, struct stack_tcp *tcp, const struct stac
 	s->tcp = tcp;
 	struct sockopt_target target = vsock_option_target(s);
 	sockopt_apply(&target);
-	vsock_queue_accept(listener, s);
+	sockopt_established(&target);
+	if (!vsock_defer(listener, s)) {
+		vsock_queue_accept(listener, s);
+	}
 	return s;
 }
 
@@ -274,6 +283,7 @@ static void on_readable(void *tcp_context)
 {
 	struct vsock *s = tcp_context;
 	s->can_peek = true;
+	vsock_ripe(s);
 	relay_received(s);
 	vsock_ready(s);
 }
@@ -282,6 +292,7 @@ static void on_eof(void *tcp_context)
 {
 	struct vsock *s = tcp_context;
 	s->has_peer_eof = true;
+	vsock_ripe(s);
 	vsock_ready(s);
 }
 

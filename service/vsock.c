@@ -181,7 +181,10 @@ void vsock_free(struct vsock *s)
 	}
 	if (s->queued_at) {
 		struct listener *l = s->queued_at->listener;
-		VSOCK_LIST_REMOVE(s->is_waiting_record ? &l->waiting : &l->knocking, s, queue);
+		struct vsock_list *list = s->is_deferred         ? &l->deferred
+					  : s->is_waiting_record ? &l->waiting
+								 : &l->knocking;
+		VSOCK_LIST_REMOVE(list, s, queue);
 	} else {
 		VSOCK_LIST_REMOVE(&vhost->probes, s, queue);
 	}
@@ -474,6 +477,9 @@ struct sockopt_target vsock_option_target(struct vsock *s)
 		.tcp = s->tcp,
 		.linux_state = linux_state[s->state],
 		.mss = 536,
+		.is_shortcut = s->is_shortcut,
+		.waiting = s->listener ? vsock_waiting(s) : 0,
+		.backlog = s->listener ? s->listener->backlog : 0,
 		.is_inet6 = s->family == AF_INET6,
 		.is_bound = s->port.bucket != NULL,
 		.is_ipv6 = !vaddr_is_any(&s->remote) && !vaddr_is_v4(&s->remote),

@@ -74,6 +74,7 @@ struct listener {
 	bool is_in_stack;           /* the stack listens on our behalf */
 	bool is_out_armed;          /* B is watched for EPOLLOUT */
 	struct vsock_list waiting;  /* accepted, no record sent yet; linked by `queue` */
+	struct vsock_list deferred; /* accepted, no bytes yet (TCP_DEFER_ACCEPT) */
 	struct vsock_list knocking; /* short-cut connectors that found the queue full */
 };
 
@@ -103,6 +104,9 @@ struct vsock {
 	bool is_error_told : 1;     /* SOERROR reported `error` */
 	bool is_stale : 1;          /* connect() reported it: only a new descriptor helps */
 	bool is_shortcut : 1;       /* both ends belong to programs; we only keep the record */
+	bool has_token : 1;         /* the program's end holds a byte that accept() takes */
+	bool is_deferred : 1;       /* ... waits for bytes first (TCP_DEFER_ACCEPT) */
+	bool is_cork_due : 1;       /* TCP_CORK has held bytes back for long enough */
 	bool is_waiting_record : 1; /* in a listener's queue without a descriptor */
 	bool can_read_b : 1;      /* B may have bytes: our own ready bit of an edge triggered end */
 	bool has_b_eof : 1;       /* the program shut down its sending side */
@@ -116,8 +120,7 @@ struct vsock {
 	bool is_down_shut : 1;    /* ... and the program was told */
 	bool has_stack_end : 1;   /* `closed` was called: stack_error says how */
 	bool is_autobound : 1;    /* connect() picked the port: a failure gives it back */
-	bool has_sent : 1;        /* bytes of the program went to the peer */
-	bool has_delivered : 1;   /* the program was given bytes */
+	bool has_closed_first : 1; /* our FIN was asked for before the peer's came: TIME_WAIT */
 	int stack_error;
 };
 
@@ -170,6 +173,11 @@ void vsock_move(struct vsock *s, enum vsock_state to);
 struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family);
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
+/* Sockets that hold this port and whose program has closed them, which epoll has not told yet: end
+ * them now. Were there any? */
+bool vsock_bury(struct vhost *vhost, uint16_t port);
+/* Has the program closed its last descriptor? Asked of the kernel. */
+bool vsock_is_closed(const struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);
 /* End the sockets on this port whose programs have closed them, though the loop has not come to it
  * yet: a close() counts for the calls that follow it. Not those of established connections. */
@@ -268,10 +276,16 @@ int vsock_stack_listen(struct vsock *s);
 void vsock_unlisten(struct vsock *s);
 struct vsock *vsock_listener_for(const struct vhost *vhost, const struct rpc_addr *local,
 				 const struct rpc_addr *remote);
+/* How many connections nobody has accepted yet. */
+int vsock_waiting(struct vsock *listener);
 /* Is there room for one more in the accept queue? */
 bool vsock_has_backlog(struct vsock *listener);
 /* Queue a connection for accept() and send what can be sent. */
 void vsock_queue_accept(struct vsock *listener, struct vsock *s);
+/* Keep it from the queue until it has bytes, if the listener wants that. False if not. */
+bool vsock_defer(struct vsock *listener, struct vsock *s);
+/* Bytes, an end, or time: if it was kept from the queue, it goes there now. */
+void vsock_ripe(struct vsock *s);
 /* Send records while there is room. */
 void vsock_top_up(struct vsock *listener);
 /* A new record that inherits the listener's options and shares its port. NULL if short. */
@@ -294,6 +308,9 @@ void shortcut_sweep_port(struct vhost *vhost, uint16_t port);
 
 /* One socket's turn: move bytes both ways, act on ends and errors. May free it. */
 void relay_turn(struct vsock *s);
+/* Write received bytes to the program's end without taking them from the stack: how many. The
+ * caller consumes them, or closes the pair. */
+size_t relay_lend(struct vsock *s);
 /* The stack has bytes: give the program what it takes now. Frees nothing. */
 void relay_received(struct vsock *s);
 /* The service ends this connection by itself (address gone, network left). */

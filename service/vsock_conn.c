@@ -26,6 +26,11 @@ static int port_take(struct vsock *s, const struct rpc_addr *address)
 	struct port_place place = vsock_place(s, address);
 	int error = ports_bind(vhost->ports, &s->port, &place);
 	if (error == -EADDRINUSE) { /* records of the dead may hold ports */
+		if (place.port != 0 && vsock_bury(vhost, place.port)) {
+			error = ports_bind(vhost->ports, &s->port, &place);
+		}
+	}
+	if (error == -EADDRINUSE) {
 		if (place.port == 0) {
 			shortcut_sweep(vhost, SIZE_MAX);
 		} else {
@@ -138,6 +143,16 @@ static void connect_pawn(struct vsock *s, const struct vsock_connect *r)
 	}
 }
 
+/* The byte that the acceptor's end holds until accept() (decision 180): the last of the filling, or
+ * this one. */
+static void connect_token(struct vsock *s, const struct vsock_connect *r)
+{
+	if (r->is_waiting) {
+		vsock_discard(s, vsock_unread(s));
+		(void)send(r->a, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
 static int connect_start(struct vsock *s, const struct vsock_connect *r)
 {
 	int error = vsock_destination(s, r->address);
@@ -156,7 +171,11 @@ static int connect_start(struct vsock *s, const struct vsock_connect *r)
 		if (listener && vsock_is_hung_up(listener)) {
 			vsock_reap_port(s->vhost, vaddr_port(&s->remote));
 		}
+		connect_token(s, r);
 		return shortcut_connect(s);
+	}
+	if (s->remote.port_be == 0) {
+		return -ECONNREFUSED; /* nobody listens on port 0; the stack sends no SYN there */
 	}
 	connect_pawn(s, r);
 	return connect_stack(s);
@@ -256,6 +275,8 @@ void vsock_established(struct vsock *s)
 		s->local = vaddr_from_stack(&local, s->family);
 		s->remote = vaddr_from_stack(&remote, s->family);
 	}
+	struct sockopt_target target = vsock_option_target(s);
+	sockopt_established(&target);
 	ports_connected(&s->port);
 	vsock_move(s, VSOCK_ESTABLISHED);
 	s->vhost->stats.connected++;

@@ -70,6 +70,9 @@ static int listen_begin(struct vsock *s)
 		return -ENOMEM;
 	}
 	int error = ports_listen(s->vhost->ports, &s->port);
+	if (error == -EADDRINUSE && vsock_bury(s->vhost, s->port.place.port)) {
+		error = ports_listen(s->vhost->ports, &s->port);
+	}
 	if (error != 0) {
 		free(l);
 		return error;
@@ -116,6 +119,9 @@ void vsock_unlisten(struct vsock *s)
 	stack_unlisten(s);
 	while (l->waiting.first) {
 		vsock_free(l->waiting.first); /* resets: nobody will accept it */
+	}
+	while (l->deferred.first) {
+		vsock_free(l->deferred.first);
 	}
 	while (l->knocking.first) {
 		struct vsock *c = l->knocking.first;
@@ -167,6 +173,12 @@ static bool is_within(const struct vsock *s, size_t slack)
 	return l->waiting.count + l->in_flight <= (size_t)l->backlog + slack;
 }
 
+int vsock_waiting(struct vsock *listener)
+{
+	in_flight_measure(listener);
+	return (int)(listener->listener->waiting.count + listener->listener->in_flight);
+}
+
 bool vsock_has_backlog(struct vsock *listener)
 {
 	if (!is_within(listener, 0)) {
@@ -212,11 +224,43 @@ static int record_send(struct vsock *listener, struct vsock *s, int a)
 {
 	struct rpc_accept record = {
 		.magic = RPC_ACCEPT_MAGIC,
+		.flags = s->has_token ? RPC_ACCEPT_TOKEN : 0,
 		.id = s->id,
 		.local = s->local,
 		.remote = s->remote,
 	};
 	return rpc_send(listener->watch.fd, &record, sizeof record, &a, 1, MSG_DONTWAIT);
+}
+
+/* What the listener's program set is on the new descriptor, too; most of it is read natively. */
+static void native_options(int fd, const struct sockopts *o)
+{
+	struct linger linger = { .l_onoff = o->is_lingering, .l_linger = o->linger_s };
+	const struct timeval receive = { o->receive_timeout_us / 1000000,
+					 o->receive_timeout_us % 1000000 };
+	const struct timeval send = { o->send_timeout_us / 1000000, o->send_timeout_us % 1000000 };
+	const int yes = 1;
+	const struct {
+		bool is_set;
+		int name;
+		const void *value;
+		socklen_t length;
+	} options[] = {
+		{ o->reuse_address, SO_REUSEADDR, &yes, sizeof yes },
+		{ o->keep_alive, SO_KEEPALIVE, &yes, sizeof yes },
+		{ o->oob_inline, SO_OOBINLINE, &yes, sizeof yes },
+		{ o->broadcast, SO_BROADCAST, &yes, sizeof yes },
+		{ o->receive_low != 0, SO_RCVLOWAT, &o->receive_low, sizeof o->receive_low },
+		{ o->is_lingering, SO_LINGER, &linger, sizeof linger },
+		{ o->receive_timeout_us != 0, SO_RCVTIMEO, &receive, sizeof receive },
+		{ o->send_timeout_us != 0, SO_SNDTIMEO, &send, sizeof send },
+	};
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		if (options[i].is_set) {
+			(void)setsockopt(fd, SOL_SOCKET, options[i].name, options[i].value,
+					 options[i].length);
+		}
+	}
 }
 
 /* A short-cut connection: the connector's B is the acceptor's descriptor. It becomes an ordinary
@@ -226,6 +270,7 @@ static int accept_shortcut(struct vsock *listener, struct vsock *s)
 	if (fcntl(s->watch.fd, F_SETFL, O_RDWR) != 0) {
 		return -errno;
 	}
+	native_options(s->watch.fd, &s->opts);
 	int error = record_send(listener, s, s->watch.fd);
 	if (error == 0) {
 		vsock_close_b(s);
@@ -240,11 +285,17 @@ static int accept_stack(struct vsock *listener, struct vsock *s)
 		return a;
 	}
 	vsock_plant_pawn(s, a);
+	native_options(a, &s->opts);
+	s->has_token = send(s->watch.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 	vsock_name_b(s, RPC_KIND_CONNECTION, 0);
+	/* Who defers accept() reads at once, without waiting: the bytes go before the record. */
+	size_t lent = s->opts.defer_accept_s != 0 ? relay_lend(s) : 0;
 	int error = record_send(listener, s, a);
 	(void)close(a);
 	if (error != 0) {
 		vsock_close_b(s);
+	} else if (lent > 0) {
+		vsock_ops(s)->tcp_consumed(s->tcp, lent);
 	}
 	return error;
 }

@@ -139,6 +139,7 @@ enum stack_option {
 	STACK_TCP_KEEPCNT,   /* count */
 	STACK_TCP_TOS,       /* 0..255 */
 	STACK_TCP_TTL,       /* 1..255 */
+	STACK_TCP_MAXSEG,    /* segments we send hold at most so many bytes: 88..32767 */
 };
 
 /* Snapshot of a connection, for TCP_INFO and `sockets`. */

@@ -52,10 +52,12 @@ int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int valu
 		return error;
 	}
 	/* Linux's limits: MAX_TCP_KEEPIDLE and so on. */
-	int low = option == STACK_TCP_TOS ? 0 : 1;
-	int high = option == STACK_TCP_KEEPIDLE || option == STACK_TCP_KEEPINTVL ? 32767
-		   : option == STACK_TCP_KEEPCNT                                 ? 127
-										 : 255;
+	int low = option == STACK_TCP_TOS ? 0 : option == STACK_TCP_MAXSEG ? 88 : 1;
+	int high = option == STACK_TCP_KEEPIDLE || option == STACK_TCP_KEEPINTVL ||
+			   option == STACK_TCP_MAXSEG
+		       ? 32767
+		   : option == STACK_TCP_KEEPCNT ? 127
+						 : 255;
 	if (value < low || value > high) {
 		return -EINVAL;
 	}
@@ -71,6 +73,9 @@ int stk_tcp_option_set(struct stack_tcp *tcp, enum stack_option option, int valu
 		break;
 	case STACK_TCP_TOS:
 		pcb->tos = (u8_t)value;
+		break;
+	case STACK_TCP_MAXSEG:
+		pcb->mss = LWIP_MIN(pcb->mss, (u16_t)value);
 		break;
 	case STACK_TCP_TTL:
 		pcb->ttl = (u8_t)value;

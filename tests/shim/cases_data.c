@@ -414,18 +414,6 @@ CASE(CASE_TCP, data_lowat)
 	show_option("sndlowat", fd, SOL_SOCKET, SO_SNDLOWAT);
 }
 
-CASE(CASE_TCP, data_lowat_recv)
-{
-	char bytes[32];
-	int fd = connected(0);
-	show("set", set_int(fd, SOL_SOCKET, SO_RCVLOWAT, 8));
-	(void)peer(PEER_SEND, 0, 4, 0);
-	wait_queued(fd, 0);
-	peer_begin(PEER_SEND, 0, 5, 0);
-	show_int("at least", recv(fd, bytes, 32, 0) >= 8);
-	(void)peer_end();
-}
-
 CASE(CASE_TCP, data_queues)
 {
 	char bytes[64];

@@ -6,7 +6,7 @@ usage: compare.py ACCEPTED FOLDER [--part]
 
 FOLDER holds FAMILY-WHERE.native and FAMILY-WHERE.ours: "== case" lines, then "label: result" lines.
 ACCEPTED has a line per accepted difference: `WHERE | CASE | LABEL | NATIVE | OURS | REASON`, where WHERE is
-4-cross, 6-local, ... as a pattern (*), CASE and LABEL, too. One that did not occur fails the run, unless only
+4-cross, 6-local, ...; the first five are patterns (*, ?). One that did not occur fails the run, unless only
 a part of the cases was run (--part).
 """
 import fnmatch
@@ -44,7 +44,8 @@ def is_accepted(rows, where, case, label, native, ours):
     for row in rows:
         fields = row["fields"]
         if (fnmatch.fnmatchcase(where, fields[0]) and fnmatch.fnmatchcase(case, fields[1])
-                and fnmatch.fnmatchcase(label, fields[2]) and (native, ours) == (fields[3], fields[4])):
+                and fnmatch.fnmatchcase(label, fields[2]) and fnmatch.fnmatchcase(native, fields[3])
+                and fnmatch.fnmatchcase(ours, fields[4])):
             row["used"] += 1
             return True
     return False

@@ -100,7 +100,7 @@ both() { # FAMILY PATTERN...
   under a "$shim" run "$family" "$vme" "$vother" "$work/ours.peer" cross "$@" >"$out/$family-cross.ours"
   under a "$shim" run "$family" "$lo" "$lo" "$work/oursloop.peer" local "$@" >"$out/$family-local.ours"
 }
-for family in ${FAMILIES:-4}; do both "$family" "$@"; done
+for family in ${FAMILIES:-4 6}; do both "$family" "$@"; done
 status=0
 python3 tests/shim/compare.py tests/shim/accepted.txt "$out" ${1:+--part} || status=$?
 exit "$status"

@@ -172,13 +172,14 @@ int mask_now(int fd)
 	return poll(&p, 1, 0) == 1 ? p.revents : 0;
 }
 
+/* ERR and HUP are told unasked, and may come a moment before what was asked. */
 int wait_for(int fd, int events)
 {
 	struct pollfd p = { .fd = fd, .events = (short)events };
-	int n;
+	int n, early = 0;
 	do {
 		n = poll(&p, 1, PATIENCE_MS);
-	} while (n < 0 && errno == EINTR);
+	} while ((n < 0 && errno == EINTR) || (n == 1 && !(p.revents & events) && early++ < 1000));
 	return n == 1 ? p.revents : 0;
 }
 

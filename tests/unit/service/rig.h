@@ -411,6 +411,10 @@ __attribute__((unused)) static int rig_accept(struct rig *r, int a, struct rpc_a
 	assert_int_equal(got, sizeof *record);
 	assert_int_equal(record->magic, RPC_ACCEPT_MAGIC);
 	assert_int_equal(count, 1);
+	if (record->flags & RPC_ACCEPT_TOKEN) { /* as the library does */
+		char token;
+		assert_int_equal(recv(fd, &token, 1, MSG_DONTWAIT), 1);
+	}
 	return fd;
 }
 

@@ -438,8 +438,12 @@ static void test_replacement_takes_the_options(void **state)
 	};
 	struct rpc_socket_reply reply;
 	int b = -1;
+	/* Knowing the id is not enough: the descriptor proves who asks. */
 	assert_int_equal(rig_reply(&r, rig_send(&r, &m, sizeof m, -1), &reply, sizeof reply, &b),
 			 0);
+	assert_int_equal(option_number(&r, b, IPPROTO_TCP, TCP_NODELAY), 0);
+	(void)close(b);
+	assert_int_equal(rig_reply(&r, rig_send(&r, &m, sizeof m, a), &reply, sizeof reply, &b), 0);
 	assert_int_equal(option_number(&r, b, IPPROTO_TCP, TCP_NODELAY), 1);
 	assert_int_equal(rig_simple(&r, RPC_SOERROR, a), EBADF); /* the old record is gone */
 	(void)close(a);

@@ -2,6 +2,8 @@
 /* Virtual sockets through the control socket: names, states, connect, listen, accept. */
 #include "tests/unit/service/rig.h"
 
+#include <netinet/tcp.h>
+
 #include <netinet/in.h>
 
 static void test_kernel_proof(void **state)
@@ -381,6 +383,90 @@ static void test_backlog(void **state)
 	rig_close(&r);
 }
 
+/* Accepted, the listener closed, no byte in either direction: an ordinary end all the same. */
+static void test_accepted_ends_with_fin(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct rpc_accept record;
+	rig_open(&r, true);
+	int a = rig_listener(&r, "0.0.0.0", 80, 5);
+	struct stack_ip to = rig_ip("10.0.0.1", 80), from = rig_ip("10.0.0.2", 5000);
+	struct stack_tcp *tcp = fakestack_incoming(r.net.stack, &to, &from, NULL);
+	rig_settle(&r);
+	int c = rig_accept(&r, a, &record);
+	assert_int_equal(record.flags, RPC_ACCEPT_TOKEN);
+	(void)close(a);
+	rig_settle(&r);
+	(void)close(c);
+	rig_settle(&r);
+	assert_int_equal(tcp->end, FAKE_CLOSED);
+	rig_close(&r);
+}
+
+/* close() and at once bind() or listen() to the same port: both may be read in one turn. */
+static void test_port_of_the_dead(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, true);
+	int a = rig_listener(&r, "0.0.0.0", 80, 5), b = rig_socket(&r), c = rig_socket(&r);
+	uint16_t port = 81, of_a = 80;
+	assert_int_equal(rig_bind(&r, c, "10.0.0.1", &port), 0);
+	int d = rig_socket(&r);
+	(void)close(a);
+	(void)close(c);
+	assert_int_equal(rig_bind(&r, b, "10.0.0.1", &of_a), 0);
+	assert_int_equal(rig_bind(&r, d, "10.0.0.1", &port), 0);
+	(void)close(b);
+	(void)close(d);
+	rig_close(&r);
+}
+
+/* TCP_DEFER_ACCEPT: no record before there are bytes; then they are there with it. */
+static void test_deferred(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct rpc_accept record;
+	rig_open(&r, true);
+	int a = rig_listener(&r, "0.0.0.0", 80, 5);
+	struct rpc_addr_reply reply;
+	const int three = 3;
+	struct rpc_option m = { .h.op = RPC_SETOPT,
+				.level = IPPROTO_TCP,
+				.name = TCP_DEFER_ACCEPT,
+				.value_length = sizeof three };
+	memcpy(m.value, &three, sizeof three);
+	assert_int_equal(
+	    rig_call(&r, &m, offsetof(struct rpc_option, value) + sizeof three, a, &reply), 0);
+	struct stack_ip to = rig_ip("10.0.0.1", 80), from = rig_ip("10.0.0.2", 5000);
+	struct stack_tcp *tcp = fakestack_incoming(r.net.stack, &to, &from, NULL);
+	rig_settle(&r);
+	assert_int_equal(rig_accept(&r, a, &record), -EAGAIN);
+	fakestack_receive(tcp, "GET", 3);
+	rig_settle(&r);
+	int c = rig_accept(&r, a, &record);
+	char text[8] = "";
+	assert_int_equal(recv(c, text, sizeof text, MSG_DONTWAIT), 3);
+	from.port = 5001;
+	tcp = fakestack_incoming(r.net.stack, &to, &from, NULL);
+	rig_settle(&r);
+	fakestack_close(tcp, ECONNRESET); /* nobody ever sees this one */
+	rig_settle(&r);
+	assert_int_equal(rig_accept(&r, a, &record), -EAGAIN);
+	from.port = 5002;
+	(void)fakestack_incoming(r.net.stack, &to, &from, NULL);
+	rig_settle(&r);
+	rig_sleep(&r, 3001); /* time makes it ripe, too */
+	int d = rig_accept(&r, a, &record);
+	assert_true(d >= 0);
+	(void)close(a);
+	(void)close(c);
+	(void)close(d);
+	rig_close(&r);
+}
+
 static void test_queued_reset_is_delivered(void **state)
 {
 	(void)state;
@@ -530,6 +616,9 @@ int main(void)
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_accepted_ends_with_fin),
+		cmocka_unit_test(test_port_of_the_dead),
+		cmocka_unit_test(test_deferred),
 		cmocka_unit_test(test_queued_reset_is_delivered),
 		cmocka_unit_test(test_descriptors_run_out),
 		cmocka_unit_test(test_address_goes_away),
