@@ -125,9 +125,6 @@ int shortcut_connect(struct vsock *s)
 {
 	struct vhost *vhost = s->vhost;
 	struct vsock *listener = vsock_listener_for(vhost, &s->remote, &s->local);
-	if (listener && vsock_is_closed(listener) && vsock_bury(vhost, vaddr_port(&s->remote))) {
-		listener = vsock_listener_for(vhost, &s->remote, &s->local);
-	}
 	if (!listener) {
 		return -ECONNREFUSED;
 	}

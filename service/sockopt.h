@@ -44,14 +44,14 @@ struct sockopt_target { /* the socket that is asked about */
 	struct sockopts *opts;
 	const struct stack_ops *ops;
 	struct stack_tcp *tcp; /* NULL = not connected through the stack */
-	uint8_t linux_state; /* TCP_ESTABLISHED = 1, ... for TCP_INFO without a stack connection */
-	uint16_t mss;        /* reported when there is no connection to ask */
-	bool is_inet6;       /* an AF_INET6 socket */
-	bool is_bound;       /* it has a port: too late for IPV6_V6ONLY */
-	bool is_ipv6;        /* it has a remote address, and that is of IPv6 */
-	bool is_shortcut;    /* connected, and no stack between */
+	uint8_t linux_state;  /* TCP_ESTABLISHED = 1, ... for TCP_INFO without a stack connection */
+	uint16_t mss;         /* reported when there is no connection to ask */
+	bool is_inet6;        /* an AF_INET6 socket */
+	bool is_bound;        /* it has a port: too late for IPV6_V6ONLY */
+	bool is_ipv6;         /* it has a remote address, and that is of IPv6 */
+	bool is_shortcut;     /* connected, and no stack between */
 	int waiting, backlog; /* of a listener: unaccepted connections, and how many may be */
-	uint32_t mtu;        /* of the path to the remote address; 0 = not connected */
+	uint32_t mtu;         /* of the path to the remote address; 0 = not connected */
 };
 
 /* Set one option. 0, -ENOPROTOOPT, -EINVAL, -EPERM, ... as Linux. */

@@ -173,11 +173,6 @@ void vsock_move(struct vsock *s, enum vsock_state to);
 struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family);
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
-/* Sockets that hold this port and whose program has closed them, which epoll has not told yet: end
- * them now. Were there any? */
-bool vsock_bury(struct vhost *vhost, uint16_t port);
-/* Has the program closed its last descriptor? Asked of the kernel. */
-bool vsock_is_closed(const struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);
 /* End the sockets on this port whose programs have closed them, though the loop has not come to it
  * yet: a close() counts for the calls that follow it. Not those of established connections. */

@@ -25,11 +25,6 @@ static int port_take(struct vsock *s, const struct rpc_addr *address)
 	struct vhost *vhost = s->vhost;
 	struct port_place place = vsock_place(s, address);
 	int error = ports_bind(vhost->ports, &s->port, &place);
-	if (error == -EADDRINUSE) { /* records of the dead may hold ports */
-		if (place.port != 0 && vsock_bury(vhost, place.port)) {
-			error = ports_bind(vhost->ports, &s->port, &place);
-		}
-	}
 	if (error == -EADDRINUSE) {
 		if (place.port == 0) {
 			shortcut_sweep(vhost, SIZE_MAX);

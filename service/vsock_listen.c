@@ -70,7 +70,8 @@ static int listen_begin(struct vsock *s)
 		return -ENOMEM;
 	}
 	int error = ports_listen(s->vhost->ports, &s->port);
-	if (error == -EADDRINUSE && vsock_bury(s->vhost, s->port.place.port)) {
+	if (error == -EADDRINUSE) {
+		vsock_reap_port(s->vhost, s->port.place.port);
 		error = ports_listen(s->vhost->ports, &s->port);
 	}
 	if (error != 0) {

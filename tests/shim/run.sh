@@ -101,6 +101,4 @@ both() { # FAMILY PATTERN...
   under a "$shim" run "$family" "$lo" "$lo" "$work/oursloop.peer" local "$@" >"$out/$family-local.ours"
 }
 for family in ${FAMILIES:-4 6}; do both "$family" "$@"; done
-status=0
-python3 tests/shim/compare.py tests/shim/accepted.txt "$out" ${1:+--part} || status=$?
-exit "$status"
+python3 tests/shim/compare.py tests/shim/accepted.txt "$out" ${1:+--part}
