@@ -30,7 +30,7 @@ short=$PWD/build/release/bench/short
 work=$(mktemp -d "${TMPDIR:-/tmp}/netcon-bench.XXXXXX")
 children=
 cleanup() {
-  for pid in $children; do kill $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) "$pid" 2>/dev/null || true; done
+  for pid in $children; do kill "$pid" 2>/dev/null || true; done
   universe_stop
   rm -rf "$work"
 }

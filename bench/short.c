@@ -9,9 +9,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -63,7 +65,11 @@ __attribute__((noreturn)) static void serve(const char *port, int workers)
 	if (bind(listener, (struct sockaddr *)&a, length) != 0 || listen(listener, BACKLOG) != 0) {
 		die("listen");
 	}
-	while (--workers > 0 && fork() != 0) {
+	while (--workers > 0) {
+		if (fork() == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+			break;
+		}
 	}
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);

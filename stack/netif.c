@@ -129,9 +129,27 @@ static err_t packet_output(struct netif *netif, struct pbuf *p, const struct ipa
 	return error == 0 ? ERR_OK : ERR_RTE;
 }
 
+/* Segments are not to be cut on the way: a router that would have to says so, and they become
+ * smaller (RFC 1191; stk_tcp_icmp.c). lwIP leaves the bit out; its checksum is brought along (RFC
+ * 1624). */
+static void forbid_fragments(uint8_t *header)
+{
+	enum { FLAGS_AT = 6, CHECKSUM_AT = 10, DONT_FRAGMENT = 0x40 };
+	if (header[FLAGS_AT] != 0) {
+		return;
+	}
+	header[FLAGS_AT] = DONT_FRAGMENT;
+	uint32_t sum = (uint16_t) ~(header[CHECKSUM_AT] << 8 | header[CHECKSUM_AT + 1]);
+	sum += DONT_FRAGMENT << 8;
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	header[CHECKSUM_AT] = (uint8_t)(sum >> 8);
+	header[CHECKSUM_AT + 1] = (uint8_t)sum;
+}
+
 static err_t output_v4(struct netif *netif, struct pbuf *p, const ip4_addr_t *destination)
 {
 	struct ipa to = ipa_v4(destination->addr);
+	forbid_fragments(p->payload);
 	return packet_output(netif, p, &to);
 }
 

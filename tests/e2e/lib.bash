@@ -31,12 +31,15 @@ JSON
 }
 
 # For NETWORK_JSON: addresses of every kind.
-DUAL_STACK_NETWORK='{"name":"e2e6","private":true,"v4AssignMode":{"zt":true},
+dual_stack_network() {
+  cat <<'JSON'
+{"name":"e2e6","private":true,"v4AssignMode":{"zt":true},
  "v6AssignMode":{"rfc4193":true,"6plane":true,"zt":true},
  "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"},
   {"ipRangeStart":"fd77::1","ipRangeEnd":"fd77::ff"}],
- "routes":[{"target":"10.77.0.0/24","via":null},{"target":"fd77::/64","via":null}]}'
-export DUAL_STACK_NETWORK
+ "routes":[{"target":"10.77.0.0/24","via":null},{"target":"fd77::/64","via":null}]}
+JSON
+}
 
 # address6 NAME PREFIX: its address that begins so (fd77: pool, fc: 6PLANE, fd: RFC 4193 or pool).
 address6() {

@@ -8,7 +8,7 @@ setup_file() {
   load lib.bash
   cc -O2 -o "$BATS_FILE_TMPDIR/short" "$TOP/bench/short.c"
   export SHORT=$BATS_FILE_TMPDIR/short
-  export NETWORK_JSON=$DUAL_STACK_NETWORK
+  NETWORK_JSON=$(dual_stack_network)
   universe_up a b
   POOL_a=$(address6 a fd77:)
   export POOL_a
@@ -17,11 +17,7 @@ setup_file() {
 }
 teardown_file() {
   load lib.bash
-  if [ -n "${WORK:-}" ]; then
-    # shellcheck disable=SC2046  # pids are words
-    kill $(cat "/proc/$(cat "$WORK/short.childpid")/task/"*/children) 2>/dev/null || true
-    universe_down
-  fi
+  if [ -n "${WORK:-}" ]; then universe_down; fi
 }
 setup() {
   load lib.bash

@@ -18,7 +18,7 @@ struct router {
 	bool is_silent;    /* from now on: drop, say nothing */
 	unsigned told;
 	uint32_t largest; /* packet that passed */
-	uint32_t syn_ack_mss;
+	bool may_be_cut;  /* an IPv4 segment of ours lacked "don't fragment" */
 };
 
 static void complain(struct wire *w, struct router *r, const uint8_t *frame, uint32_t length)
@@ -62,6 +62,7 @@ static bool routed(struct wire *w, struct host *from, const uint8_t *frame, uint
 	struct router *r = w->filter_data;
 	bool is_tcp_packet = r->is_v6 ? frame[12] == 0x86 && frame[20] == 6
 				      : frame[12] == 8 && frame[13] == 0 && frame[23] == 6;
+	r->may_be_cut |= !r->is_v6 && is_tcp_packet && frame[20] != 0x40;
 	if (from != r->to || !is_tcp_packet || (r->narrow != 0 && length - 14 <= r->narrow)) {
 		r->largest = is_tcp_packet && length - 14 > r->largest ? length - 14 : r->largest;
 		return true;
@@ -197,6 +198,7 @@ static void transfer(bool is_v6, uint32_t mtu, uint32_t said, uint32_t fits)
 	p.a->ops->tcp_info(c->tcp, &info);
 	assert_int_equal(info.mss, fits - (is_v6 ? 60 : 40));
 	assert_in_range(r.told, 1, 20);
+	assert_false(r.may_be_cut);
 	wire_close(&p.wire);
 }
 
