@@ -363,6 +363,14 @@ bool ports_is_used(const struct ports *ports, uint16_t port)
 	return bucket_find(ports, port) != NULL;
 }
 
+static void page_free(struct port_bucket **page)
+{
+	for (size_t i = 0; page && i < PORTS_IN_PAGE; i++) {
+		BUG_ON(page[i] != NULL);
+	}
+	free((void *)page);
+}
+
 void ports_free(struct ports *ports)
 {
 	if (!ports) {
@@ -372,10 +380,7 @@ void ports_free(struct ports *ports)
 		time_wait_drop_oldest(ports);
 	}
 	for (size_t i = 0; i < PORTS_PAGES; i++) {
-		for (size_t j = 0; ports->pages[i] && j < PORTS_IN_PAGE; j++) {
-			BUG_ON(ports->pages[i][j] != NULL);
-		}
-		free((void *)ports->pages[i]);
+		page_free(ports->pages[i]);
 	}
 	free(ports);
 }
