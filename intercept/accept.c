@@ -13,12 +13,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
+
+/* The number that accept() gave last: while it is far below the limit, so is the next. */
+static atomic_int last_taken = INT_MAX;
+
+static bool is_far_from_limit(void)
+{
+	enum { FAR = 256 };
+	struct rlimit limit = { .rlim_cur = 0 };
+	int last = atomic_load_explicit(&last_taken, memory_order_relaxed);
+	return last < INT_MAX - FAR && sys(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) == 0 &&
+	       limit.rlim_cur > (rlim_t)last + FAR;
+}
 
 /* -EMFILE if no descriptor number is free. */
 static int number_probe(int fd)
 {
+	if (likely(is_far_from_limit())) {
+		return 0;
+	}
 	long probe = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
 	if (probe < 0) {
 		return (int)probe;
@@ -89,6 +107,7 @@ static int accept_ours(int fd, struct sockaddr *sa, socklen_t *length, int flags
 		(void)sys(SYS_close, taken); /* as Linux: the connection is gone */
 		return error;
 	}
+	atomic_store_explicit(&last_taken, taken, memory_order_relaxed);
 	hint_set(taken, HINT_CONNECTED);
 	return taken;
 }
@@ -97,6 +116,10 @@ static int accept_ours(int fd, struct sockaddr *sa, socklen_t *length, int flags
 static bool is_listener(int fd, int *error)
 {
 	struct who who;
+	if (likely(ident_is_listener(fd))) {
+		*error = 0;
+		return true;
+	}
 	if (!ident_who(fd, &who)) {
 		return false;
 	}

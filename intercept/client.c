@@ -314,13 +314,12 @@ static bool is_lost(int error)
 	       error == -ENOTSOCK || error == -ECONNREFUSED;
 }
 
-/* Send; a connection whose service went away is opened again, once. */
-static int transmit(const struct rpc_header *request, size_t length, const int *fds, size_t count)
+/* Send by `fd`, which was the connection a moment ago; one whose service went away is opened again,
+ * once. (Another thread may have closed everything and opened something in that moment: then the
+ * message goes there, as it could after any check.) */
+static int transmit(int fd, const struct rpc_header *request, size_t length, const int *fds,
+		    size_t count)
 {
-	int fd = client_fd();
-	if (fd < 0) {
-		return fd;
-	}
 	uint64_t word = atomic_load(&current);
 	int error = rpc_send(fd, request, length, fds, count, 0);
 	if (is_lost(error)) {
@@ -349,9 +348,9 @@ int client_start(struct rpc_header *request, size_t length, int a)
 	header_fill(request, length, a);
 	request->flags = (uint16_t)(request->flags | RPC_HAVE_REPLY);
 	/* Before the pair: the connection's own number must not take one of theirs. */
-	int error = client_fd();
-	if (error < 0) {
-		return error;
+	int connection = client_fd(), error;
+	if (connection < 0) {
+		return connection;
 	}
 	long result = sys(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
 	if (result < 0) {
@@ -361,7 +360,7 @@ int client_start(struct rpc_header *request, size_t length, int a)
 		fds[count++] = a;
 	}
 	fds[count++] = pair[1];
-	error = transmit(request, length, fds, count);
+	error = transmit(connection, request, length, fds, count);
 	(void)sys(SYS_close, pair[1]);
 	if (error) {
 		(void)sys(SYS_close, pair[0]);
@@ -405,6 +404,8 @@ static size_t reply_least(uint16_t op)
 	}
 }
 
+/* A descriptor that came is moved to the number of the reply end: that is the lowest one that was
+ * free, which is what socket() must return. */
 static int finish(int from, uint16_t op, union client_reply *reply, int *reply_fd)
 {
 	size_t count = reply_fd ? 1 : 0;
@@ -412,16 +413,22 @@ static int finish(int from, uint16_t op, union client_reply *reply, int *reply_f
 	memset(reply, 0, sizeof *reply);
 	timeout_set(from, SO_RCVTIMEO, REPLY_S);
 	long n = receive(from, reply, &fd, &count, REPLY_S);
-	(void)sys(SYS_close, from);
 	int error = client_verdict(&reply->h, n);
 	if (!error && (size_t)n < reply_least(op)) {
 		error = -EPROTO;
 	}
-	if (error && n >= 0 && count > 0) {
+	bool has_fd = n >= 0 && count > 0;
+	if (!error && has_fd && sys(SYS_dup3, fd, from, *reply_fd) < 0) {
+		error = -EMFILE;
+	}
+	if (has_fd) {
 		(void)sys(SYS_close, fd);
 	}
+	if (error || !has_fd) {
+		(void)sys(SYS_close, from);
+	}
 	if (!error && reply_fd) {
-		*reply_fd = count > 0 ? fd : -1;
+		*reply_fd = has_fd ? from : -1;
 	}
 	return error;
 }

@@ -42,6 +42,12 @@ bool ident_is_ours(int fd)
 	return own_read(fd, &own);
 }
 
+bool ident_is_listener(int fd)
+{
+	struct rpc_ident peer;
+	return name_read(SYS_getpeername, fd, &peer) && peer.kind == RPC_KIND_LISTENER;
+}
+
 bool ident_who(int fd, struct who *out)
 {
 	struct rpc_ident own, peer;

@@ -56,6 +56,8 @@ struct who {
 
 /* Is this descriptor a virtual socket? One getsockname(). */
 bool ident_is_ours(int fd);
+/* Is it one that listens? One getpeername(): only the service's ends have such names. */
+bool ident_is_listener(int fd);
 /* The same, and what it is. Two system calls at most. */
 bool ident_who(int fd, struct who *out);
 /* If the hint says it may be ours: is it? Corrects a wrong hint. */
@@ -87,7 +89,8 @@ union client_reply {
 /* The control connection, opened if need be. Descriptor or -errno (ENETDOWN: nobody is there). */
 int client_fd(void);
 /* Send a request (op and flags set, the rest of the header is filled in) about `a` (-1: none) and
- * wait for its reply. 0, -error of the reply, or -ENETDOWN and the like. `reply_fd` may be NULL. */
+ * wait for its reply. 0, -error of the reply, or -ENETDOWN and the like. `reply_fd` may be NULL;
+ * else it holds O_CLOEXEC or 0, and gets the descriptor that came with the reply, or -1. */
 int client_call(struct rpc_header *request, size_t length, int a, union client_reply *reply,
 		int *reply_fd);
 /* The first half: the descriptor on which the reply will arrive, or -errno. */

@@ -47,35 +47,17 @@ static int socket_check(int type, int protocol)
 	}
 }
 
-/* Descriptors of ours were open while A arrived. Give it the lowest free number, as socket() must.
- */
-static int lowest(int fd, bool cloexec)
-{
-	long low = sys(SYS_fcntl, fd, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
-	if (low >= 0 && low < fd) {
-		(void)sys(SYS_close, fd);
-		return (int)low;
-	}
-	if (low >= 0) {
-		(void)sys(SYS_close, low);
-	}
-	if (!cloexec) {
-		(void)sys(SYS_fcntl, fd, F_SETFD, 0);
-	}
-	return fd;
-}
-
-/* A new virtual socket, close-on-exec, or -errno. */
-/* `over`: the descriptor that it will replace, or -1. */
-static int socket_new(int family, bool nonblock, uint64_t replaces, int over)
+/* A new virtual socket, or -errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. `over` is the descriptor
+ * that it will replace, with its id, or -1 and 0. */
+static int socket_new(int family, int flags, int over, uint64_t replaces)
 {
 	union client_reply reply;
-	int fd = -1;
+	int fd = (flags & SOCK_CLOEXEC) ? O_CLOEXEC : 0;
 	struct rpc_socket m = { .h = { .op = RPC_SOCKET },
 				.family = family,
 				.type = SOCK_STREAM,
 				.protocol = IPPROTO_TCP,
-				.nonblock = nonblock,
+				.nonblock = (flags & SOCK_NONBLOCK) != 0,
 				.replaces = replaces };
 	int error = client_call(&m.h, sizeof m, over, &reply, &fd);
 	if (error) {
@@ -94,11 +76,7 @@ int sock_open(int family, int type, int protocol)
 	if (error) {
 		return error;
 	}
-	int fd = socket_new(family, (type & SOCK_NONBLOCK) != 0, 0, -1);
-	if (fd < 0) {
-		return fd;
-	}
-	fd = lowest(fd, (type & SOCK_CLOEXEC) != 0);
+	int fd = socket_new(family, type, -1, 0);
 	hint_set(fd, HINT_FRESH);
 	return fd;
 }
@@ -123,7 +101,8 @@ int sock_replace(int fd, const struct who *who)
 	if (status < 0 || flags < 0) {
 		return -EBADF;
 	}
-	int fresh = socket_new(who->family, (status & O_NONBLOCK) != 0, who->id, fd);
+	int fresh = socket_new(
+	    who->family, SOCK_CLOEXEC | ((status & O_NONBLOCK) ? SOCK_NONBLOCK : 0), fd, who->id);
 	if (fresh < 0) {
 		return fresh;
 	}

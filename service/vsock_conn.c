@@ -142,8 +142,12 @@ static void connect_pawn(struct vsock *s, const struct vsock_connect *r)
  * this one. */
 static void connect_token(struct vsock *s, const struct vsock_connect *r)
 {
-	if (r->is_waiting) {
+	if (r->is_waiting || r->prefill == 0) {
 		vsock_discard(s, vsock_unread(s));
+		(void)send(r->a, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	if (!r->is_waiting && r->prefill == 0) {
+		/* Reading this one is the edge that an epoll set waits for. */
 		(void)send(r->a, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
