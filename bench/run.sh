@@ -135,6 +135,13 @@ service CPU-s/GiB, receiving side (A)     $(printf '%10s' "$(per_gib "$before_a"
 idle memory of a service, one network     $(printf '%10s' "$idle_pss") KiB PSS
 EOF
 echo
+echo "control calls on 127.0.0.1, median us        netcon      kernel     ratio"
+on_a build/release/bench/calls >"$work/calls.ours"
+# shellcheck disable=SC2086
+$in_na build/release/bench/calls >"$work/calls.kernel"
+paste "$work/calls.ours" "$work/calls.kernel" |
+  awk '{ printf "%-41s %10s  %10s  %8.2f\n", $1, $2, $4, $2 / $4 }'
+echo
 for program in salsa stack; do
   [ ! -x "build/release/bench/$program" ] || "build/release/bench/$program"
 done

@@ -337,7 +337,7 @@ static bool is_unreachable(const struct rpc_addr *a)
 }
 
 /* Errno; EINPROGRESS with `reply` kept if the request waits. */
-static int do_connect(struct sock *s, const struct rpc_connect *m, int reply)
+static int do_connect(struct sock *s, const struct rpc_connect *m, int a, int reply)
 {
 	bool waits = (m->h.flags & RPC_WAIT) != 0;
 	int error = connect_state(s);
@@ -347,6 +347,9 @@ static int do_connect(struct sock *s, const struct rpc_connect *m, int reply)
 	if (is_unreachable(&m->addr)) {
 		drain(s->b, 0);
 		return ENETUNREACH;
+	}
+	if (!waits && m->prefill == 0) {
+		(void)rpc_prefill(a); /* to loopback the library leaves that to the service */
 	}
 	s->remote = m->addr;
 	if (s->local.port_be == 0) {
@@ -446,9 +449,9 @@ static void on_name(struct sock *s, const struct rpc_header *h, int reply)
 }
 
 /* True if the reply end is kept. */
-static bool on_connect(struct sock *s, const struct rpc_connect *m, int reply)
+static bool on_connect(struct sock *s, const struct rpc_connect *m, int a, int reply)
 {
-	int error = do_connect(s, m, reply);
+	int error = do_connect(s, m, a, reply);
 	if (s->reply >= 0 && s->reply == reply) {
 		return true;
 	}
@@ -476,7 +479,7 @@ static bool request_run(const struct rpc_header *h, int a, int reply)
 		reply_error(reply, h, do_listen(s));
 		break;
 	case RPC_CONNECT:
-		return on_connect(s, m, reply);
+		return on_connect(s, m, a, reply);
 	case RPC_DETACH:
 		reply_error(reply, h, do_detach(s, a));
 		break;
