@@ -49,16 +49,20 @@ __attribute__((format(printf, 4, 5))) static void add(struct findings *f, enum l
 static void judge_udp(struct findings *f, const json_t *facts)
 {
 	const json_t *udp = json_object_get(facts, "udp");
+	const json_t *relay = json_object_get(facts, "tcpRelay");
 	json_int_t in = int_of(udp, "datagramsIn"), out = int_of(udp, "datagramsOut");
 	if (int_of(udp, "sockets") == 0) {
 		add(f, PROBLEM,
 		    "Give the machine a network interface with an address, or look at "
 		    "settings.bind and interfacePrefixBlacklist in local.conf.",
 		    "The service has no UDP socket: there is no address to bind.");
+	} else if (is_set(relay, "forced") && json_is_string(json_object_get(relay, "address"))) {
+		add(f, FINE, NULL, "UDP is not used: settings.forceTcpRelay is set.");
 	} else if (in == 0 && out > 0) {
 		add(f, PROBLEM,
 		    "Allow outgoing UDP and its answers in firewalls on the way; a container "
-		    "needs a network.",
+		    "needs a network. Where UDP cannot be had, name a TCP relay as "
+		    "settings.tcpFallbackRelay in local.conf.",
 		    "No UDP datagram was ever received, %lld were sent.", (long long)out);
 	} else {
 		add(f, FINE, NULL, "UDP works: %lld datagrams sent, %lld received.", (long long)out,
@@ -72,6 +76,29 @@ static void judge_udp(struct findings *f, const json_t *facts)
 		    "The kernel grants socket buffers of %lld KB for receiving and %lld KB for "
 		    "sending.",
 		    (long long)receive / 1024, (long long)send / 1024);
+	}
+}
+
+/* The way around a network without UDP. */
+static void judge_relay(struct findings *f, const json_t *facts)
+{
+	const json_t *relay = json_object_get(facts, "tcpRelay");
+	const char *address = json_string_value(json_object_get(relay, "address"));
+	if (!address) {
+		if (is_set(relay, "forced")) {
+			add(f, NOTE,
+			    "Name one as settings.tcpFallbackRelay, \"ip/port\", in local.conf.",
+			    "settings.forceTcpRelay is set, but there is no relay; UDP is used.");
+		}
+	} else if (is_set(relay, "active")) {
+		add(f, NOTE, "Allow UDP where you can: it is faster.",
+		    "Packets go through the TCP relay %s: %lld out, %lld in.", address,
+		    (long long)int_of(relay, "packetsOut"), (long long)int_of(relay, "packetsIn"));
+	} else if (int_of(relay, "failures") > 0) {
+		add(f, is_set(relay, "forced") ? PROBLEM : NOTE,
+		    "Is that address right, and does a relay listen there? The log has the error.",
+		    "The TCP relay %s could not be used %lld times.", address,
+		    (long long)int_of(relay, "failures"));
 	}
 }
 
@@ -326,6 +353,7 @@ int cmd_diagnose(const struct cli *given, int argc, char **argv)
 	add(&f, FINE, NULL, "The service of node %s is up.", text_of(facts, "address"));
 	judge_clock(&f, facts);
 	judge_udp(&f, facts);
+	judge_relay(&f, facts);
 	judge_roots(&f, facts);
 	judge_networks(&f, facts);
 	judge_peers(&f, facts);

@@ -239,6 +239,19 @@ void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endp
 	}
 }
 
+void zt_socket_gone(struct zt_node *node, int32_t socket)
+{
+	for (size_t i = 0; i < node->peers.count; i++) {
+		struct peer *peer = node->peers.sorted[i];
+		for (size_t j = peer->path_count; j-- > 0;) {
+			if (peer->paths[j].path->socket == socket) {
+				peer_path_remove(peer, j);
+			}
+		}
+	}
+	keepalive_soon(node);
+}
+
 void zt_physical_set(struct zt_node *node, const struct zt_physical *list, size_t count)
 {
 	paths_physical_set(node->paths, list, count);

@@ -47,6 +47,8 @@ enum {
 	ZT_MAX_HINTS = 64,
 	ZT_MAX_MOONS = 16,  /* each costs 17 bytes of every HELLO */
 	ZT_SOCKET_ALL = -1, /* every bound socket of the endpoint's family */
+	ZT_SOCKET_RELAY =
+	    -2, /* the TCP relay (vl1 18); the node keeps paths of it like any other */
 };
 
 /* mono_ms drives timers; wall_ms (ms since 1970) appears in the protocol. */
@@ -198,6 +200,9 @@ void zt_job_done(struct zt_node *node, struct zt_now now, const struct zt_job *j
 /* Our own bound addresses, pushed to trusted peers (vl1 12.3). Copied. */
 void zt_local_endpoints_set(struct zt_node *node, const struct zt_endpoint *endpoints,
 			    size_t count);
+/* This local socket is no more, or what it says comes from another outside address now: its paths
+ * are forgotten, and everybody is greeted anew. */
+void zt_socket_gone(struct zt_node *node, int32_t socket);
 /* A peers.d record from disk (vl1 18a): HELLO goes to its addresses. */
 int zt_peer_restore(struct zt_node *node, struct zt_now now, const void *bytes, size_t length);
 

@@ -8,6 +8,7 @@
 #include "service/capture.h"
 #include "service/net.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 #include "service/udp.h"
 #include "service/view.h"
 
@@ -106,6 +107,20 @@ static json_t *udp_facts(const struct service *service)
 			 (json_int_t)stats.send_buffer);
 }
 
+static json_t *tcprelay_facts(const struct service *service)
+{
+	const struct tcprelay_stats *stats = tcprelay_stats(service->tcprelay);
+	const struct zt_endpoint *relay = &service->settings.tcp_relay;
+	char text[ENDPOINT_TEXT_MAX];
+	return json_pack("{s:s?, s:b, s:b, s:I, s:I, s:I, s:I}", "address",
+			 relay->family != 0 ? endpoint_text(relay, text) : NULL, "forced",
+			 service->settings.force_tcp_relay, "active",
+			 tcprelay_is_active(service->tcprelay), "packetsIn",
+			 (json_int_t)stats->packets_in, "packetsOut",
+			 (json_int_t)stats->packets_out, "dropped", (json_int_t)stats->dropped,
+			 "failures", (json_int_t)stats->failures);
+}
+
 static json_t *counters_json(const struct service *service)
 {
 	json_t *object = json_object();
@@ -123,17 +138,18 @@ static void diagnose(struct service *service, struct zt_now now, struct api_repl
 	zt_status(service->node, &status);
 	api_reply_json(
 	    reply, 200,
-	    json_pack(
-		"{s:o, s:b, s:b, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I}, s:{s:b, s:b}, s:o, s:o, "
-		"s:o}",
-		"address", hex_json(status.address, 10), "online", status.is_online, "isRoot",
-		status.is_root, "clock", (json_int_t)now.wall_ms, "planetWorldId",
-		(json_int_t)status.planet_id, "waiting", (json_int_t)service->hold_count, "udp",
-		udp_facts(service), "descriptors", "capacity", (json_int_t)service->fd_capacity,
-		"used", (json_int_t)service->fd_used, "reserve", (json_int_t)service->fd_reserve,
-		"sandbox", "wanted", service->settings.use_sandbox, "on", service->is_sandboxed,
-		"networks", networks_facts(service, now), "peers", peers_facts(service, now),
-		"counters", counters_json(service)));
+	    json_pack("{s:o, s:b, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:b, s:b}, "
+		      "s:o, s:o, "
+		      "s:o}",
+		      "address", hex_json(status.address, 10), "online", status.is_online, "isRoot",
+		      status.is_root, "clock", (json_int_t)now.wall_ms, "planetWorldId",
+		      (json_int_t)status.planet_id, "waiting", (json_int_t)service->hold_count,
+		      "udp", udp_facts(service), "tcpRelay", tcprelay_facts(service), "descriptors",
+		      "capacity", (json_int_t)service->fd_capacity, "used",
+		      (json_int_t)service->fd_used, "reserve", (json_int_t)service->fd_reserve,
+		      "sandbox", "wanted", service->settings.use_sandbox, "on",
+		      service->is_sandboxed, "networks", networks_facts(service, now), "peers",
+		      peers_facts(service, now), "counters", counters_json(service)));
 }
 
 /* ---- whois -----------------------------------------------------------------------------------

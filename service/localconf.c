@@ -31,6 +31,7 @@ void settings_defaults(struct settings *settings)
 	*settings = (struct settings){
 		.primary_port = OPTIONS_DEFAULT_PORT,
 		.allow_secondary_port = true,
+		.allow_tcp_relay = true,
 		.socket_mode = 0660, /* decision S4 */
 		.use_sandbox = true,
 		.log_level = LOG_LEVEL_INFO,
@@ -143,6 +144,26 @@ static bool take_low_bandwidth(struct parse *p, const char *key, const json_t *v
 static bool take_allow_secondary(struct parse *p, const char *key, const json_t *value)
 {
 	return take_bool(p, key, value, &p->settings->allow_secondary_port);
+}
+
+static bool take_allow_relay(struct parse *p, const char *key, const json_t *value)
+{
+	return take_bool(p, key, value, &p->settings->allow_tcp_relay);
+}
+
+static bool take_force_relay(struct parse *p, const char *key, const json_t *value)
+{
+	return take_bool(p, key, value, &p->settings->force_tcp_relay);
+}
+
+static bool take_relay(struct parse *p, const char *key, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	if (!text || !endpoint_parse(text, &p->settings->tcp_relay) ||
+	    p->settings->tcp_relay.port == 0) {
+		return refuse(p, key, "must be \"ip/port\", as in \"192.0.2.1/443\"");
+	}
+	return true;
 }
 
 static bool bind_each(struct parse *p, const char *key, const json_t *element)
@@ -315,6 +336,9 @@ static bool take_settings(struct parse *p, const json_t *settings)
 		{ "secondaryPort", take_secondary_port },
 		{ "allowSecondaryPort", take_allow_secondary },
 		{ "lowBandwidthMode", take_low_bandwidth },
+		{ "allowTcpFallbackRelay", take_allow_relay },
+		{ "forceTcpRelay", take_force_relay },
+		{ "tcpFallbackRelay", take_relay },
 		{ "bind", take_bind },
 		{ "allowManagementFrom", take_management },
 		{ "interfacePrefixBlacklist", take_prefixes },

@@ -24,6 +24,7 @@ enum watch_kind {
 	WATCH_VSOCK,      /* B of a virtual socket */
 	WATCH_NETLINK,    /* the host's addresses changed */
 	WATCH_HOME,       /* a file of the home directory changed */
+	WATCH_TCP_RELAY,  /* the connection to the TCP relay */
 	WATCH_HOLD,       /* an asker of the API whose answer comes later */
 };
 

@@ -19,6 +19,7 @@
 #include "service/reload.h"
 #include "service/sandbox.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 #include "service/udp.h"
 #include "service/worker.h"
 
@@ -141,6 +142,7 @@ static int network_open(struct service *service)
 			     "program that has it.",
 			     service->settings.primary_port, strerror(-error));
 	}
+	service->tcprelay = tcprelay_new(service);
 	error = http_open(service, &service->http);
 	if (error != 0) {
 		return fatal("cannot bind to local control interface port %u: %s. Choose another "
@@ -264,6 +266,7 @@ static void service_stop(struct service *service)
 		udp_flush(service->udp);
 	}
 	node_close(service);
+	tcprelay_free(service->tcprelay);
 	udp_close(service->udp);
 	worker_free(service->worker);
 	reload_unwatch(service);

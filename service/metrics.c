@@ -12,6 +12,7 @@
 #include "service/home.h"
 #include "service/net.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 #include "service/vhost.h"
 #include "service/worker.h"
 
@@ -91,14 +92,17 @@ static void packets_write(FILE *out, const struct zt_tally *tally)
 	}
 }
 
-static void data_write(FILE *out, const struct zt_node *node)
+static void data_write(FILE *out, const struct service *service)
 {
+	const struct zt_node *node = service->node;
+	const struct tcprelay_stats *relay = tcprelay_stats(service->tcprelay);
 	head(out, "zt_data", "counter", "number of bytes ZeroTier has transmitted or received");
 	(void)fprintf(out,
-		      "zt_data{direction=\"rx\",protocol=\"tcp\"} 0\n"
-		      "zt_data{direction=\"tx\",protocol=\"tcp\"} 0\n"
+		      "zt_data{direction=\"rx\",protocol=\"tcp\"} %llu\n"
+		      "zt_data{direction=\"tx\",protocol=\"tcp\"} %llu\n"
 		      "zt_data{direction=\"tx\",protocol=\"udp\"} %llu\n"
 		      "zt_data{direction=\"rx\",protocol=\"udp\"} %llu\n",
+		      (number)relay->bytes_in, (number)relay->bytes_out,
 		      (number)zt_counter(node, ZT_COUNT_BYTES_OUT),
 		      (number)zt_counter(node, ZT_COUNT_BYTES_IN));
 	head(out, "ztnc_core_total", "counter", "what the node counts, in its own words");
@@ -339,7 +343,7 @@ char *metrics_text(struct service *service, size_t *length)
 		return NULL;
 	}
 	packets_write(out, zt_tally(service->node));
-	data_write(out, service->node);
+	data_write(out, service);
 	networks_write(out, service);
 	peers_write(out, service, loop_now(service->loop));
 	controller_write(out, service->controller);

@@ -62,6 +62,8 @@ struct settings {
 	gid_t allow_gids[SETTINGS_MAX_IDS];
 	size_t allow_gid_count;
 	bool use_sandbox;
+	struct zt_endpoint tcp_relay; /* tcpFallbackRelay; family 0 = none (decision 150) */
+	bool allow_tcp_relay, force_tcp_relay;
 };
 
 struct service {
@@ -77,6 +79,7 @@ struct service {
 	struct loop *loop;
 	struct worker *worker;
 	struct udp *udp;
+	struct tcprelay *tcprelay; /* NULL = no memory for one */
 	struct http *http;
 	struct hold *holds; /* askers that wait (hold.h) */
 	unsigned hold_count;

@@ -10,6 +10,7 @@
 #include "service/net.h"
 #include "service/reload.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 #include "service/udp.h"
 #include "service/vhost.h"
 #include "service/worker.h"
@@ -61,6 +62,9 @@ void turn_dispatch(struct service *service, struct watch *w, uint32_t events)
 	case WATCH_HOME:
 		reload_on_home(service, w);
 		break;
+	case WATCH_TCP_RELAY:
+		tcprelay_on_ready(w, events);
+		break;
 	case WATCH_HOLD:
 		hold_on_ready(w);
 		break;
@@ -79,6 +83,7 @@ void turn_finish(struct service *service, struct zt_now now)
 	http_advance(service->http, now.mono_ms);
 	udp_advance(service->udp, now.mono_ms);
 	udp_flush(service->udp);
+	tcprelay_advance(service->tcprelay, now.mono_ms);
 	if (service->is_identity_lost) {
 		log_err("main",
 			"a root server says that our address %010llx belongs to another identity. "
@@ -102,5 +107,6 @@ int64_t turn_deadline(struct service *service)
 	deadline = earlier(deadline, net_deadline(service));
 	deadline = earlier(deadline, http_deadline(service->http, now_ms));
 	deadline = earlier(deadline, hold_deadline(service));
+	deadline = earlier(deadline, tcprelay_deadline(service->tcprelay));
 	return earlier(deadline, udp_deadline(service->udp));
 }

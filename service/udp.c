@@ -8,6 +8,7 @@
 #include "service/ifscan.h"
 #include "service/log.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -416,7 +417,8 @@ void udp_close(struct udp *udp)
 void udp_flush(struct udp *udp)
 {
 	struct zt_arena *arena = &udp->service->arena;
-	if (arena->tx_count > 0) {
+	if (arena->tx_count > 0 &&
+	    !tcprelay_send(udp->service->tcprelay, arena->bytes, arena->tx, arena->tx_count)) {
 		udp_send(udp, arena->bytes, arena->tx, arena->tx_count);
 	}
 	arena->used = 0;
@@ -426,6 +428,9 @@ void udp_flush(struct udp *udp)
 static void datagrams_to_node(void *context, struct zt_datagram *datagrams, size_t count)
 {
 	struct service *service = context;
+	if (tcprelay_heard_udp(service->tcprelay, datagrams, count)) {
+		return;
+	}
 	zt_recv(service->node, loop_now(service->loop), datagrams, count);
 }
 

@@ -3,6 +3,7 @@
 
 #include "service/net.h"
 #include "service/service.h"
+#include "service/tcprelay.h"
 #include "service/udp.h"
 
 #include <stdio.h>
@@ -57,12 +58,12 @@ static json_t *config_json(const struct service *service)
 		settings = json_object();
 		(void)json_object_set_new(config, "settings", settings);
 	}
-	/* No port mapping, no TCP relay, no self-update in this service: said, not hidden. */
+	/* No port mapping, no self-update in this service: said, not hidden. */
 	json_t *fixed = json_pack(
-	    "{s:b, s:b, s:o, s:o, s:b, s:i, s:i, s:s, s:s, s:o, s:i}", "allowTcpFallbackRelay", 0,
-	    "forceTcpRelay", 0, "homeDir", text_json(service->home), "listeningOn",
-	    endpoints_json(bound, bound_count), "portMappingEnabled", 0, "primaryPort",
-	    service->settings.primary_port, "secondaryPort",
+	    "{s:b, s:b, s:o, s:o, s:b, s:i, s:i, s:s, s:s, s:o, s:i}", "allowTcpFallbackRelay",
+	    service->settings.allow_tcp_relay, "forceTcpRelay", service->settings.force_tcp_relay,
+	    "homeDir", text_json(service->home), "listeningOn", endpoints_json(bound, bound_count),
+	    "portMappingEnabled", 0, "primaryPort", service->settings.primary_port, "secondaryPort",
 	    service->udp ? udp_secondary_port(service->udp) : 0, "softwareUpdate", "disable",
 	    "softwareUpdateChannel", "release", "surfaceAddresses",
 	    endpoints_json(surface, surface_count), "tertiaryPort", 0);
@@ -80,11 +81,11 @@ json_t *view_status(const struct service *service, const struct zt_status *statu
 	char address[16];
 	(void)snprintf(address, sizeof address, "%010llx", (unsigned long long)status->address);
 	json_t *view = view_version(status, now.wall_ms);
-	json_t *rest =
-	    json_pack("{s:s, s:s, s:b, s:I, s:I, s:o}", "address", address, "publicIdentity",
-		      status->identity_public, "tcpFallbackActive", 0, "planetWorldId",
-		      (json_int_t)status->planet_id, "planetWorldTimestamp",
-		      (json_int_t)status->planet_timestamp, "config", config_json(service));
+	json_t *rest = json_pack(
+	    "{s:s, s:s, s:b, s:I, s:I, s:o}", "address", address, "publicIdentity",
+	    status->identity_public, "tcpFallbackActive", tcprelay_is_active(service->tcprelay),
+	    "planetWorldId", (json_int_t)status->planet_id, "planetWorldTimestamp",
+	    (json_int_t)status->planet_timestamp, "config", config_json(service));
 	if (!view || !rest || json_object_update(view, rest) != 0) {
 		json_decref(view);
 		view = NULL;
@@ -204,10 +205,22 @@ static json_t *paths_json(const struct service *service, const struct zt_peer_vi
 			      wall_of(path->last_receive_ms, now), "trustedPathId",
 			      (json_int_t)path->trusted_path_id, "active", path->is_active,
 			      "expired", path->is_expired, "preferred", path->is_preferred,
-			      "localSocket", (int)path->socket, "localPort",
+			      "localSocket",
+			      path->socket == ZT_SOCKET_RELAY ? -1 : (int)path->socket, "localPort",
 			      service->udp ? udp_socket_port(service->udp, path->socket) : 0));
 	}
 	return array;
+}
+
+/* Is the way in use the TCP relay? */
+static bool is_tunneled(const struct zt_peer_view *view)
+{
+	for (size_t i = 0; i < view->path_count; i++) {
+		if (view->paths[i].is_preferred) {
+			return view->paths[i].socket == ZT_SOCKET_RELAY;
+		}
+	}
+	return false;
 }
 
 json_t *view_peer(const struct service *service, const struct zt_peer_view *view, struct zt_now now)
@@ -220,6 +233,6 @@ json_t *view_peer(const struct service *service, const struct zt_peer_view *view
 	return json_pack("{s:s, s:i, s:i, s:i, s:s, s:i, s:s, s:b, s:b, s:o}", "address", address,
 			 "versionMajor", view->version_major, "versionMinor", view->version_minor,
 			 "versionRev", view->version_revision, "version", version, "latency",
-			 view->latency_ms, "role", roles[view->role], "isBonded", 0, "tunneled", 0,
-			 "paths", paths_json(service, view, now));
+			 view->latency_ms, "role", roles[view->role], "isBonded", 0, "tunneled",
+			 is_tunneled(view), "paths", paths_json(service, view, now));
 }

@@ -67,7 +67,7 @@ universe_down() {
 }
 
 is_online() {
-  "$BIN/zerotier-cli" -D"$UNIVERSE/$1" info | grep -q ONLINE
+  "$BIN/zerotier-cli" -D"$UNIVERSE/$1" -j info | grep -q '"online": *true'
 }
 
 # on NAME COMMAND...: run a program on the network as that container.

@@ -24,7 +24,7 @@ moon_make() {
   MOON=$(node_address ctl)
   local folder=$UNIVERSE/moon
   mkdir "$folder"
-  cd "$folder"
+  cd "$folder" || return 1
   "$BIN/zerotier-idtool" initmoon "$UNIVERSE/ctl/identity.public" >moon.json
   sed -i "s|\"stableEndpoints\": \[\]|\"stableEndpoints\": [\"$(host_ip ctl)/$PORT\"]|" moon.json
   "$BIN/zerotier-idtool" genmoon moon.json
