@@ -152,6 +152,22 @@ static void connect_token(struct vsock *s, const struct vsock_connect *r)
 	}
 }
 
+/* As on Linux's loopback, what connect() began lies in the accept queue when it returns. */
+static int connect_here(struct vsock *s, const struct vsock_connect *r)
+{
+	struct vsock *listener = vsock_listener_for(s->vhost, &s->remote, &s->local);
+	if (listener && vsock_is_hung_up(listener)) {
+		vsock_reap_port(s->vhost, vaddr_port(&s->remote));
+		listener = vsock_listener_for(s->vhost, &s->remote, &s->local);
+	}
+	connect_token(s, r);
+	int error = shortcut_connect(s);
+	if (error == 0 && listener) {
+		vsock_top_up(listener);
+	}
+	return error;
+}
+
 static int connect_start(struct vsock *s, const struct vsock_connect *r)
 {
 	int error = vsock_destination(s, r->address);
@@ -166,12 +182,7 @@ static int connect_start(struct vsock *s, const struct vsock_connect *r)
 		return error;
 	}
 	if (vhost_is_local(s->vhost, &s->remote)) {
-		const struct vsock *listener = vsock_listener_for(s->vhost, &s->remote, &s->local);
-		if (listener && vsock_is_hung_up(listener)) {
-			vsock_reap_port(s->vhost, vaddr_port(&s->remote));
-		}
-		connect_token(s, r);
-		return shortcut_connect(s);
+		return connect_here(s, r);
 	}
 	if (s->remote.port_be == 0) {
 		return -ECONNREFUSED; /* nobody listens on port 0; the stack sends no SYN there */
