@@ -123,7 +123,9 @@ static bool is_listener(int fd, int *error)
 	if (!ident_who(fd, &who)) {
 		return false;
 	}
-	*error = who.state == WHO_LISTENING ? 0 : -EINVAL;
+	*error = who.kind != RPC_KIND_STREAM  ? -EOPNOTSUPP
+		 : who.state == WHO_LISTENING ? 0
+					      : -EINVAL;
 	return true;
 }
 

@@ -8,6 +8,7 @@
  * a non-blocking one (DETACH). A socket whose attempt failed is spent, because its B is closed: the
  * next attempt lays a fresh A over it.
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -184,6 +185,9 @@ static void error_reported(int fd)
 int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, socklen_t length)
 {
 	struct rpc_connect m = { .h = { .op = RPC_CONNECT } };
+	if (who->kind != RPC_KIND_STREAM) {
+		return dgram_connect(fd, who, sa, length);
+	}
 	int error = connect_state(fd, who, sa, length);
 	if (error <= 0) {
 		return error;

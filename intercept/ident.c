@@ -32,7 +32,8 @@ static bool name_read(long number, int fd, struct rpc_ident *out)
 static bool own_read(int fd, struct rpc_ident *out)
 {
 	return name_read(SYS_getsockname, fd, out) &&
-	       (out->kind == RPC_KIND_STREAM ||
+	       (out->kind == RPC_KIND_STREAM || out->kind == RPC_KIND_DGRAM ||
+		out->kind == RPC_KIND_PING ||
 		(out->kind == RPC_KIND_CONNECTION && (out->flags & RPC_SIDE_ACCEPTOR)));
 }
 
@@ -54,7 +55,11 @@ bool ident_who(int fd, struct who *out)
 	if (!own_read(fd, &own)) {
 		return false;
 	}
-	*out = (struct who){ .state = WHO_UNNAMED, .family = own.family, .id = own.id };
+	*out = (struct who){ .state = WHO_UNNAMED,
+			     .kind = own.kind == RPC_KIND_CONNECTION ? (uint8_t)RPC_KIND_STREAM
+								     : own.kind,
+			     .family = own.family,
+			     .id = own.id };
 	if (own.kind == RPC_KIND_CONNECTION) {
 		out->state = WHO_CONNECTED;
 		out->local = own.local;

@@ -2,11 +2,13 @@
 /* Settings, read once. They are copied because programs overwrite their environment block with a
  * process title (nginx workers lost ZT_NC_NETWORK that way in the prototype).
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
 #include "rpc/sys.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +62,29 @@ bool init_early(void)
 	return init_mode == MODE_ON;
 }
 
+/* Which of the descriptors that came through exec() are datagram sockets: their messages have
+ * headers. One poll() tells which numbers are open at all. */
+static void inherit(void)
+{
+	enum { NUMBERS = 256 };
+	struct pollfd p[NUMBERS];
+	struct timespec zero = { 0, 0 };
+	struct who who;
+	for (int i = 0; i < NUMBERS; i++) {
+		p[i] = (struct pollfd){ .fd = i };
+	}
+	long n = sys(SYS_ppoll, p, NUMBERS, &zero, 0, 0);
+	for (int i = 0; i < NUMBERS; i++) {
+		if (n < 0 || (p[i].revents & POLLNVAL) == 0) {
+			(void)dgram_is(i, &who);
+		}
+	}
+}
+
 __attribute__((constructor(101))) static void init_library(void)
 {
 	(void)real_resolve();
-	(void)init_early();
+	if (init_early()) {
+		inherit();
+	}
 }

@@ -49,6 +49,7 @@ enum who_state {
 
 struct who {
 	enum who_state state;
+	uint8_t kind; /* enum rpc_kind of A: stream, dgram or ping */
 	uint8_t family;
 	uint64_t id;
 	struct rpc_addr local, remote;

@@ -11,6 +11,7 @@
  *   MSG_FASTOPEN                         connect(), then send
  */
 #undef _FORTIFY_SOURCE /* we define what it would redirect */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -40,6 +41,66 @@ static bool is_dataless(int fd)
 	}
 	int events = ident_poll(fd);
 	return (events & POLLOUT) && !(events & POLLHUP);
+}
+
+/* ---- datagrams (dgram.h) --------------------------------------------------------------------- */
+
+static ssize_t dgram_done(const char *call, int fd, ssize_t result)
+{
+	return likely(result >= 0) ? result : done(call, fd, (int)result);
+}
+
+static ssize_t dgram_sent(int fd, const void *bytes, size_t length, int flags,
+			  const struct sockaddr *sa, socklen_t sa_length)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = length };
+	struct msghdr m = { .msg_name = (void *)(uintptr_t)sa,
+			    .msg_namelen = sa_length,
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1 };
+	return dgram_done("sendto", fd, dgram_sendmsg(fd, &m, flags));
+}
+
+static ssize_t dgram_received(int fd, void *bytes, size_t length, int flags, struct sockaddr *sa,
+			      socklen_t *sa_length)
+{
+	struct iovec iov = { .iov_base = bytes, .iov_len = length };
+	struct msghdr m = { .msg_name = sa_length ? sa : NULL,
+			    .msg_namelen = sa && sa_length ? *sa_length : 0,
+			    .msg_iov = &iov,
+			    .msg_iovlen = 1 };
+	ssize_t n = dgram_recvmsg(fd, &m, flags);
+	if (n >= 0 && sa && sa_length) {
+		*sa_length = m.msg_namelen;
+	}
+	return dgram_done("recvfrom", fd, n);
+}
+
+/* Without a hint, an address of ours would be ignored by a SEQPACKET socket and the message sent.
+ */
+static bool is_dgram_after_all(int fd, const struct sockaddr *sa, socklen_t length)
+{
+	struct who who;
+	return unlikely(sa != NULL) && length >= sizeof sa->sa_family &&
+	       (sa->sa_family == AF_INET || sa->sa_family == AF_INET6) &&
+	       hint_get(fd) == HINT_NONE && dgram_is(fd, &who);
+}
+
+/* Descriptors came from another process: some may be datagram sockets. */
+static void rights_hint(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+			continue;
+		}
+		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+			struct who who;
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+			hint_set(fd, HINT_NONE);
+			(void)dgram_is(fd, &who);
+		}
+	}
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -85,6 +146,9 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 	if (!on()) {
 		return real.send(fd, bytes, length, flags);
 	}
+	if (dgram_hinted(fd)) {
+		return dgram_sent(fd, bytes, length, flags, NULL, 0);
+	}
 	if (unlikely(is_dataless(fd))) {
 		return broken_pipe(fd, flags);
 	}
@@ -107,6 +171,9 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags,
 	if (!on()) {
 		return real.sendto(fd, bytes, length, flags, sa, sa_length);
 	}
+	if (dgram_hinted(fd) || is_dgram_after_all(fd, sa, sa_length)) {
+		return dgram_sent(fd, bytes, length, flags, sa, sa_length);
+	}
 	if (unlikely(flags & MSG_FASTOPEN) && sa) {
 		int error = fastopen(fd, sa, sa_length);
 		if (error) {
@@ -127,6 +194,12 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	if (!on()) {
 		return real.sendmsg(fd, m, flags);
+	}
+	if (!m) {
+		return real.sendmsg(fd, m, flags); /* EFAULT */
+	}
+	if (dgram_hinted(fd) || is_dgram_after_all(fd, m->msg_name, m->msg_namelen)) {
+		return dgram_done("sendmsg", fd, dgram_sendmsg(fd, m, flags));
 	}
 	if (unlikely(flags & MSG_FASTOPEN) && addr_readable(m, sizeof *m) && m->msg_name) {
 		int error = fastopen(fd, m->msg_name, m->msg_namelen);
@@ -151,6 +224,9 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags)
 {
 	if (!on()) {
 		return real.sendmmsg(fd, m, count, flags);
+	}
+	if (dgram_hinted(fd)) {
+		return (int)dgram_done("sendmmsg", fd, dgram_sendmmsg(fd, m, count, flags));
 	}
 	if (unlikely(is_dataless(fd))) {
 		return (int)broken_pipe(fd, flags);
@@ -237,6 +313,9 @@ EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 	if (!on()) {
 		return real.recv(fd, bytes, length, flags);
 	}
+	if (dgram_hinted(fd)) {
+		return dgram_received(fd, bytes, length, flags, NULL, NULL);
+	}
 	int error = receive_check(fd, flags);
 	if (error) {
 		return done("recv", fd, error);
@@ -252,6 +331,9 @@ EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct so
 {
 	if (!on()) {
 		return real.recvfrom(fd, bytes, length, flags, sa, sa_length);
+	}
+	if (dgram_hinted(fd)) {
+		return dgram_received(fd, bytes, length, flags, sa, sa_length);
 	}
 	int error = receive_check(fd, flags);
 	if (error) {
@@ -275,11 +357,17 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	if (!on()) {
 		return real.recvmsg(fd, m, flags);
 	}
+	if (dgram_hinted(fd)) {
+		return dgram_done("recvmsg", fd, dgram_recvmsg(fd, m, flags));
+	}
 	int error = receive_check(fd, flags);
 	if (error) {
 		return done("recvmsg", fd, error);
 	}
 	ssize_t result = received(fd, real.recvmsg(fd, m, flags));
+	if (result >= 0 && m->msg_controllen > 0) {
+		rights_hint(m);
+	}
 	if (result >= 0 && m->msg_name && is_our_name(m->msg_name, m->msg_namelen)) {
 		m->msg_namelen = 0;
 	}
@@ -290,6 +378,10 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct
 {
 	if (!on()) {
 		return real.recvmmsg(fd, m, count, flags, timeout);
+	}
+	if (dgram_hinted(fd)) {
+		return (int)dgram_done("recvmmsg", fd,
+				       dgram_recvmmsg(fd, m, count, flags, timeout));
 	}
 	int error = receive_check(fd, flags);
 	if (error) {

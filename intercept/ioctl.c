@@ -2,6 +2,7 @@
 /* ioctl(): native, but for two kinds of request that a unix socket answers wrongly: the bytes still
  * to be sent, and questions about interfaces, which would be answered with those of the host.
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -71,7 +72,11 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		return done("ioctl", fd, interfaces(request, argument));
 	}
 	int result = real.ioctl(fd, request, argument);
-	if (request == SIOCOUTQ && result == 0 && ident_is_ours(fd)) {
+	if (request == FIONREAD && result == 0 && dgram_hinted(fd)) {
+		int size = dgram_next_size(fd);
+		memcpy(argument, &size, sizeof size);
+	}
+	if (request == SIOCOUTQ && result == 0 && !dgram_hinted(fd) && ident_is_ours(fd)) {
 		unsent(fd, request, argument);
 	}
 	return result;

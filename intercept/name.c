@@ -3,6 +3,7 @@
  * process and after the service died; only a socket that is bound but not connected must be asked
  * for.
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -14,6 +15,9 @@
 static int local_ours(int fd, const struct who *who, struct sockaddr *sa, socklen_t *length)
 {
 	union client_reply reply;
+	if (who->kind != RPC_KIND_STREAM) {
+		return dgram_name(fd, who, RPC_NAME_LOCAL, sa, length);
+	}
 	if (who->state != WHO_UNNAMED) {
 		return addr_out(&who->local, sa, length);
 	}
@@ -28,6 +32,9 @@ static int remote_ours(int fd, const struct who *who, struct sockaddr *sa, sockl
 {
 	union client_reply reply;
 	struct rpc_name m = { .h = { .op = RPC_NAME }, .which = RPC_NAME_REMOTE };
+	if (who->kind != RPC_KIND_STREAM) {
+		return dgram_name(fd, who, RPC_NAME_REMOTE, sa, length);
+	}
 	if (who->state != WHO_CONNECTED ||
 	    (hint_get(fd) != HINT_SHUT && (ident_poll(fd) & POLLHUP) &&
 	     client_call(&m.h, sizeof m, fd, &reply, NULL) != 0)) {

@@ -9,6 +9,7 @@
  * SO_SNDBUF never reaches A's kernel buffer: the fill of a connect and the unread byte that makes a
  * reset possible need their room (decision S1).
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -56,6 +57,7 @@ static enum rule socket_rule(int name)
 	case SO_RCVLOWAT:
 		return RULE_ACCEPT;
 	case SO_REUSEPORT:
+	case SO_RXQ_OVFL:
 	case SO_SNDBUF:
 	case SO_RCVBUF:
 	case SO_SNDBUFFORCE:
@@ -85,6 +87,7 @@ static enum rule socket_rule(int name)
 	case SO_DETACH_FILTER:
 		return RULE_NO_ENTRY;
 	case SO_ERROR:
+	case SO_TYPE:
 	case SO_DOMAIN:
 	case SO_PROTOCOL:
 	case SO_ACCEPTCONN:
@@ -257,8 +260,8 @@ static int value_in(int level, const void *value, socklen_t length, int *out)
 /* An AF_INET6 socket has the options of both. */
 static bool has_level(const struct who *who, int level)
 {
-	return level == IPPROTO_TCP || level == IPPROTO_IP ||
-	       (level == IPPROTO_IPV6 && who->family == AF_INET6);
+	bool is_tcp = level == IPPROTO_TCP && who->kind == RPC_KIND_STREAM;
+	return is_tcp || level == IPPROTO_IP || (level == IPPROTO_IPV6 && who->family == AF_INET6);
 }
 
 static int set_upper(int fd, const struct who *who, int level, int name, const void *value,
@@ -271,7 +274,7 @@ static int set_upper(int fd, const struct who *who, int level, int name, const v
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		return length == 0 ? 0 : -EPERM;
 	}
-	if (level == IPPROTO_TCP && name == TCP_ULP) {
+	if (level == IPPROTO_TCP && name == TCP_ULP && has_level(who, level)) {
 		return -ENOENT; /* OpenSSL then does without kernel TLS */
 	}
 	if (!has_level(who, level)) {
@@ -383,7 +386,7 @@ static int get_upper(int fd, const struct who *who, int level, int name, void *v
 	if (level == IPPROTO_IP && name == IP_OPTIONS) {
 		return value_out("", 0, value, length); /* sshd hangs up on anything longer */
 	}
-	if (level == IPPROTO_TCP && name == TCP_ULP) {
+	if (level == IPPROTO_TCP && name == TCP_ULP && has_level(who, level)) {
 		return value_out("", 0, value, length);
 	}
 	if (!has_level(who, level)) {
@@ -409,13 +412,23 @@ static int get_socket(int fd, int name, enum rule rule, void *value, socklen_t *
 	}
 }
 
+static int protocol_of(const struct who *who)
+{
+	if (who->kind == RPC_KIND_PING) {
+		return who->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	}
+	return who->kind == RPC_KIND_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
 /* What the kernel said of A (valid pointers, *length written) becomes what it would say of TCP. */
 static void get_fix(int fd, int name, void *value, const socklen_t *length)
 {
 	struct who who;
 	int native = 0;
 	memcpy(&native, value, *length < sizeof native ? *length : sizeof native);
-	if ((name == SO_ERROR && native != ECONNRESET) || !ident_who(fd, &who)) {
+	bool is_right = (name == SO_TYPE && native != SOCK_SEQPACKET) ||
+			(name == SO_ERROR && native != ECONNRESET && !dgram_hinted(fd));
+	if (is_right || !ident_who(fd, &who)) {
 		return;
 	}
 	if (name == SO_PEERCRED) {
@@ -431,7 +444,9 @@ static void get_fix(int fd, int name, void *value, const socklen_t *length)
 	} else if (name == SO_DOMAIN) {
 		fixed = who.family;
 	} else if (name == SO_PROTOCOL) {
-		fixed = IPPROTO_TCP;
+		fixed = protocol_of(&who);
+	} else if (name == SO_TYPE) {
+		fixed = who.kind == RPC_KIND_STREAM ? native : SOCK_DGRAM;
 	} else if (name == SO_ACCEPTCONN) {
 		fixed = who.state == WHO_LISTENING && hint_get(fd) != HINT_SHUT;
 	}

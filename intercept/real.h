@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /* X(result, name, parameters, arguments, what the kernel is asked in its place) */
@@ -59,6 +60,14 @@
 	X(int, recvmmsg,                                                                           \
 	  (int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout),        \
 	  (fd, m, count, flags, timeout), sys(SYS_recvmmsg, fd, m, count, flags, timeout))         \
+	X(ssize_t, read, (int fd, void *bytes, size_t length), (fd, bytes, length),                \
+	  sys(SYS_read, fd, bytes, length))                                                        \
+	X(ssize_t, write, (int fd, const void *bytes, size_t length), (fd, bytes, length),         \
+	  sys(SYS_write, fd, bytes, length))                                                       \
+	X(ssize_t, readv, (int fd, const struct iovec *iov, int count), (fd, iov, count),          \
+	  sys(SYS_readv, fd, iov, count))                                                          \
+	X(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count),         \
+	  sys(SYS_writev, fd, iov, count))                                                         \
 	X(int, close, (int fd), (fd), sys(SYS_close, fd))                                          \
 	X(int, close_range, (unsigned first, unsigned last, int flags), (first, last, flags),      \
 	  sys(SYS_close_range, first, last, flags))                                                \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* socket(), bind(), listen(), shutdown() (spec/intercept.md 3.2, 3.4, decision S9). */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -19,8 +20,14 @@ enum {
 #define IPPROTO_MPTCP 262
 #endif
 
+/* Echo requests without rights: SOCK_DGRAM with this protocol. */
+static int ping_of(int family)
+{
+	return family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+}
+
 /* What the kernel would say to these arguments, and what we do not have yet (S9). 0 or -errno. */
-static int socket_check(int type, int protocol)
+static int socket_check(int family, int type, int protocol)
 {
 	if ((type & ~TYPE_MASK) & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
 		return -EINVAL;
@@ -38,7 +45,9 @@ static int socket_check(int type, int protocol)
 			   ? 0
 			   : -EPROTONOSUPPORT;
 	case SOCK_DGRAM:
-		return -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == IPPROTO_UDP || protocol == ping_of(family)
+			   ? 0
+			   : -EPROTONOSUPPORT;
 	case SOCK_RAW:
 	case SOCK_PACKET:
 		return -EPERM;
@@ -47,17 +56,17 @@ static int socket_check(int type, int protocol)
 	}
 }
 
-/* A new virtual socket, or -errno. flags: SOCK_NONBLOCK, SOCK_CLOEXEC. `over` is the descriptor
+/* A new virtual socket, or -errno. type: with SOCK_NONBLOCK, SOCK_CLOEXEC. `over` is the descriptor
  * that it will replace, with its id, or -1 and 0. */
-static int socket_new(int family, int flags, int over, uint64_t replaces)
+static int socket_new(int family, int type, int protocol, int over, uint64_t replaces)
 {
 	union client_reply reply;
-	int fd = (flags & SOCK_CLOEXEC) ? O_CLOEXEC : 0;
+	int fd = (type & SOCK_CLOEXEC) ? O_CLOEXEC : 0;
 	struct rpc_socket m = { .h = { .op = RPC_SOCKET },
 				.family = family,
-				.type = SOCK_STREAM,
-				.protocol = IPPROTO_TCP,
-				.nonblock = (flags & SOCK_NONBLOCK) != 0,
+				.type = type & TYPE_MASK,
+				.protocol = protocol,
+				.nonblock = (type & SOCK_NONBLOCK) != 0,
 				.replaces = replaces };
 	int error = client_call(&m.h, sizeof m, over, &reply, &fd);
 	if (error) {
@@ -72,12 +81,18 @@ static int socket_new(int family, int flags, int over, uint64_t replaces)
 
 int sock_open(int family, int type, int protocol)
 {
-	int error = socket_check(type, protocol);
+	int error = socket_check(family, type, protocol);
+	bool is_dgram = (type & TYPE_MASK) == SOCK_DGRAM;
 	if (error) {
 		return error;
 	}
-	int fd = socket_new(family, type, -1, 0);
-	hint_set(fd, HINT_FRESH);
+	if (!is_dgram) {
+		protocol = IPPROTO_TCP; /* MPTCP falls back to it as well */
+	} else if (protocol == 0) {
+		protocol = IPPROTO_UDP;
+	}
+	int fd = socket_new(family, type, protocol, -1, 0);
+	hint_set(fd, is_dgram ? HINT_DGRAM : HINT_FRESH);
 	return fd;
 }
 
@@ -102,7 +117,8 @@ int sock_replace(int fd, const struct who *who)
 		return -EBADF;
 	}
 	int fresh = socket_new(
-	    who->family, SOCK_CLOEXEC | ((status & O_NONBLOCK) ? SOCK_NONBLOCK : 0), fd, who->id);
+	    who->family, SOCK_STREAM | SOCK_CLOEXEC | ((status & O_NONBLOCK) ? SOCK_NONBLOCK : 0),
+	    IPPROTO_TCP, fd, who->id);
 	if (fresh < 0) {
 		return fresh;
 	}
@@ -238,6 +254,13 @@ EXPORT int shutdown(int fd, int how)
 	if (!on() || hint_get(fd) == HINT_NONE || (unsigned)how > SHUT_RDWR ||
 	    !ident_hinted(fd, &who)) {
 		return real.shutdown(fd, how);
+	}
+	if (who.kind != RPC_KIND_STREAM) {
+		/* Linux: without a peer it is an error, and takes effect all the same. */
+		bool has_peer = who.state == WHO_CONNECTED;
+		hint_set(fd, HINT_DGRAM_SHUT);
+		int result = real.shutdown(fd, how);
+		return has_peer ? result : done("shutdown", fd, -ENOTCONN);
 	}
 	if (who.state == WHO_UNNAMED && ident_is_idle(fd)) {
 		return done("shutdown", fd, -ENOTCONN);

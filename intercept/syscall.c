@@ -27,6 +27,12 @@ static bool divert_data(long number, const long a[6], long *result)
 {
 	int fd = (int)a[0], flags = (int)a[3];
 	switch (number) {
+	case SYS_read:
+		*result = read(fd, pointer(a[1]), (size_t)a[2]);
+		return true;
+	case SYS_write:
+		*result = write(fd, pointer(a[1]), (size_t)a[2]);
+		return true;
 	case SYS_sendto:
 		*result =
 		    sendto(fd, pointer(a[1]), (size_t)a[2], flags, pointer(a[4]), (socklen_t)a[5]);

@@ -39,7 +39,7 @@ static_assert(RPC_NAME_FULL_BYTES <= RPC_NAME_MAX_BYTES, "name layout");
 
 static bool is_full(uint8_t kind)
 {
-	return kind == RPC_KIND_LISTENER || kind == RPC_KIND_CONNECTION;
+	return kind == RPC_KIND_LISTENER || kind == RPC_KIND_CONNECTION || kind == RPC_KIND_PEER;
 }
 
 size_t rpc_ident_write(const struct rpc_ident *ident, uint8_t out[RPC_NAME_MAX_BYTES])
@@ -78,7 +78,8 @@ bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out)
 		return false;
 	}
 	uint8_t kind = name[AT_KIND], family = name[AT_FAMILY], flags = name[AT_FLAGS];
-	if (kind != RPC_KIND_STREAM && !is_full(kind)) {
+	if (kind != RPC_KIND_STREAM && kind != RPC_KIND_DGRAM && kind != RPC_KIND_PING &&
+	    !is_full(kind)) {
 		return false;
 	}
 	if (length != (is_full(kind) ? RPC_NAME_FULL_BYTES : RPC_NAME_BARE_BYTES) ||

@@ -231,6 +231,9 @@ enum rpc_kind {
 	RPC_KIND_STREAM = 's',     /* A of a TCP socket */
 	RPC_KIND_LISTENER = 'l',   /* B once it listens */
 	RPC_KIND_CONNECTION = 'c', /* B once it is connected */
+	RPC_KIND_DGRAM = 'd',      /* A of a UDP socket */
+	RPC_KIND_PING = 'p',       /* A of a ping socket; the family says which */
+	RPC_KIND_PEER = 'u',       /* B of either, once it was connected for the first time */
 };
 
 enum rpc_name_flag {

@@ -442,3 +442,14 @@ unsigned ports_stack_users(struct port_entry *entry, int change)
 	entry->bucket->stack_users += (unsigned)change;
 	return entry->bucket->stack_users;
 }
+
+struct port_entry *ports_holders(const struct ports *ports, uint16_t port)
+{
+	const struct port_bucket *b = bucket_find(ports, port);
+	return b ? b->others : NULL;
+}
+
+uint64_t ports_spread(const struct ports *ports, const struct port_tuple *tuple)
+{
+	return tuple_hash(ports, tuple);
+}

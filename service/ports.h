@@ -99,6 +99,12 @@ void ports_advance(struct ports *ports, int64_t now_ms);
 int64_t ports_deadline(const struct ports *ports);
 
 size_t ports_time_wait_count(const struct ports *ports);
+/* The first of those that hold a port and do not listen, the newest first; more by `next`. NULL =
+ * nobody. */
+struct port_entry *ports_holders(const struct ports *ports, uint16_t port);
+/* A number that a four-tuple always gets, to spread over a SO_REUSEPORT group. */
+uint64_t ports_spread(const struct ports *ports, const struct port_tuple *tuple);
+
 bool ports_is_used(const struct ports *ports, uint16_t port);
 
 #endif

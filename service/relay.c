@@ -26,6 +26,7 @@
 #include "service/vsock.h"
 
 #include "service/service.h"
+#include "service/vdgram.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -362,6 +363,10 @@ static void relay_connection(struct vsock *s)
 
 void relay_turn(struct vsock *s)
 {
+	if (s->dgram) {
+		vdgram_turn(s);
+		return;
+	}
 	if (s->is_shortcut) {
 		return; /* not between us and anybody */
 	}

@@ -10,6 +10,7 @@
 #include "service/rpcd.h"
 
 #include "service/service.h"
+#include "service/vdgram.h"
 #include "service/vsock.h"
 
 #include <errno.h>
@@ -77,6 +78,12 @@ static int socket_check(const struct rpc_socket *m)
 	if (m->family != AF_INET && m->family != AF_INET6) {
 		return EAFNOSUPPORT;
 	}
+	if (m->type == SOCK_DGRAM) {
+		int ping = m->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+		bool is_known =
+		    m->protocol == 0 || m->protocol == IPPROTO_UDP || m->protocol == ping;
+		return is_known ? 0 : EPROTONOSUPPORT;
+	}
 	if (m->type != SOCK_STREAM) {
 		return ESOCKTNOSUPPORT;
 	}
@@ -109,6 +116,11 @@ static void on_socket(struct request *q)
 		return;
 	}
 	struct vsock *s = vsock_new(q->vhost, q->uid, (uint8_t)m.family);
+	bool is_ping = m.protocol == IPPROTO_ICMP || m.protocol == IPPROTO_ICMPV6;
+	if (s && m.type == SOCK_DGRAM && vdgram_new(s, is_ping) != 0) {
+		vsock_free(s);
+		s = NULL;
+	}
 	int a = s ? vsock_pair(s, m.nonblock != 0) : -ENOBUFS;
 	if (a < 0) {
 		if (s) {
@@ -132,14 +144,17 @@ static void on_bind(struct request *q)
 {
 	struct rpc_bind m;
 	memcpy(&m, q->bytes, sizeof m);
-	answer_address(q, vsock_bind(q->s, &m.addr, m.freebind != 0), &q->s->local);
+	bool is_free = m.freebind != 0;
+	int error =
+	    q->s->dgram ? vdgram_bind(q->s, &m.addr, is_free) : vsock_bind(q->s, &m.addr, is_free);
+	answer_address(q, error, &q->s->local);
 }
 
 static void on_listen(struct request *q)
 {
 	struct rpc_listen m;
 	memcpy(&m, q->bytes, sizeof m);
-	answer_address(q, vsock_listen(q->s, m.backlog), &q->s->local);
+	answer_address(q, q->s->dgram ? -EOPNOTSUPP : vsock_listen(q->s, m.backlog), &q->s->local);
 }
 
 /* Only a reply end is kept while a connection is made. If a program's own A were kept instead, its
@@ -155,6 +170,10 @@ static void on_connect(struct request *q)
 {
 	struct rpc_connect m;
 	memcpy(&m, q->bytes, sizeof m);
+	if (q->s->dgram) {
+		answer_address(q, vdgram_connect(q->s, &m.addr), &q->s->local);
+		return;
+	}
 	if ((q->h.flags & RPC_WAIT) != 0 && !is_reply_end(q->reply)) {
 		answer_error(q, EINVAL);
 		return;
@@ -183,6 +202,10 @@ static void on_detach(struct request *q)
 static void on_soerror(struct request *q)
 {
 	struct vsock *s = q->s;
+	if (s->dgram) {
+		answer_error(q, vdgram_error_take(s));
+		return;
+	}
 	int error = s->state == VSOCK_FAILED && !s->is_error_told ? s->error : 0;
 	s->is_error_told |= s->state == VSOCK_FAILED;
 	answer_error(q, error);
@@ -194,7 +217,8 @@ static void on_name(struct request *q)
 	memcpy(&m, q->bytes, sizeof m);
 	if (m.which == RPC_NAME_LOCAL) {
 		answer_address(q, 0, &q->s->local);
-	} else if (m.which == RPC_NAME_REMOTE && q->s->state == VSOCK_ESTABLISHED) {
+	} else if (m.which == RPC_NAME_REMOTE && (q->s->state == VSOCK_ESTABLISHED ||
+						  (q->s->dgram && q->s->dgram->is_connected))) {
 		answer_address(q, 0, &q->s->remote);
 	} else {
 		answer_error(q, m.which == RPC_NAME_REMOTE ? ENOTCONN : EINVAL);
@@ -215,7 +239,8 @@ static void on_setopt(struct request *q)
 		return;
 	}
 	struct sockopt_target target = vsock_option_target(q->s);
-	int error = sockopt_set(&target, m.level, m.name, m.value, m.value_length);
+	int error = q->s->dgram ? vdgram_option_set(q->s, m.level, m.name, m.value, m.value_length)
+				: sockopt_set(&target, m.level, m.name, m.value, m.value_length);
 	if (q->s->port.bucket) {
 		ports_reuse(&q->s->port, q->s->opts.reuse_address, q->s->opts.reuse_port);
 	}
@@ -241,7 +266,8 @@ static void on_getopt(struct request *q)
 	}
 	struct sockopt_target target = vsock_option_target(q->s);
 	memset(m.value, 0, sizeof m.value);
-	int error = sockopt_get(&target, m.level, m.name, m.value, &m.value_length);
+	int error = q->s->dgram ? vdgram_option_get(q->s, m.level, m.name, m.value, &m.value_length)
+				: sockopt_get(&target, m.level, m.name, m.value, &m.value_length);
 	answer_option(q, &m, error);
 }
 
@@ -312,6 +338,9 @@ static int request_run(struct request *q)
 	if (table[q->h.op].need == NEEDS_SOCKET && !q->s) {
 		answer_error(q, EBADF);
 		return 0;
+	}
+	if (q->s && q->s->dgram) {
+		vdgram_drain(q->s); /* what was sent before the call goes before it */
 	}
 	table[q->h.op].handle(q);
 	return 0;

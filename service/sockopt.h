@@ -36,6 +36,8 @@ struct sockopts {
 	uint8_t mtu_discover6, min_hops6;
 	uint16_t remembered6; /* bits: options that are kept and have no effect */
 	bool has_hops6, has_mtu_discover6;
+	bool recv_packet_info, recv_ttl, recv_tos, recv_error, receive_overflow;
+	bool recv_options, return_options, recv_destination, no_bind_port;
 	bool v6_only, recv_packet_info6, recv_hops6, recv_tclass6, recv_error6, dont_fragment6;
 	bool flow_label_off6;
 };

@@ -7,6 +7,7 @@
 #include "service/log.h"
 #include "service/rpcd.h"
 #include "service/service.h"
+#include "service/vdgram.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,8 +87,10 @@ int vhost_open(struct net *net, const char *path, struct vhost **out)
 	vhost->accept_retry_ms = vhost->listen_retry_ms = INT64_MAX;
 	(void)vsock_kernel();
 	vhost->ports = ports_new(key);
-	int error = vhost->ports ? rpcd_open(vhost, path) : -ENOMEM;
+	int error = vdgram_open(vhost, key);
+	error = vhost->ports && error == 0 ? rpcd_open(vhost, path) : -ENOMEM;
 	if (error != 0) {
+		vdgram_close(vhost);
 		ports_free(vhost->ports);
 		free(vhost);
 		return error;
@@ -115,6 +118,7 @@ void vhost_close(struct vhost *vhost)
 	while (vhost->all.first) {
 		socket_end(vhost->all.first);
 	}
+	vdgram_close(vhost);
 	ports_free(vhost->ports);
 	while (vhost->uids) {
 		struct uid_use *next = vhost->uids->next;
@@ -203,6 +207,7 @@ void vhost_advance(struct vhost *vhost, int64_t now_ms)
 		vhost->listen_retry_ms = INT64_MAX;
 		vhost_on_listen(&vhost->listen);
 	}
+	vdgram_shares_renew(vhost);
 	/* Those that are ready now; who uses up its turn comes again in the next. */
 	for (size_t left = vhost->ready.count; left > 0 && vhost->ready.first; left--) {
 		struct vsock *s = vhost->ready.first;
@@ -319,4 +324,5 @@ void vhost_stack_callbacks(struct stack_callbacks *callbacks)
 	callbacks->eof = on_eof;
 	callbacks->writable = on_writable;
 	callbacks->closed = on_closed;
+	vdgram_stack_callbacks(callbacks);
 }

@@ -38,6 +38,8 @@ void vhost_stack_callbacks(struct stack_callbacks *callbacks);
 struct vhost_stats {
 	uint32_t sockets, listeners, connections, clients;
 	uint64_t malformed, refused, accepted, connected, shortcuts, bytes_in, bytes_out;
+	/* to programs, from them, lost because one did not read, without a way */
+	uint64_t datagrams_in, datagrams_out, datagrams_dropped, datagrams_refused;
 };
 void vhost_stats(const struct vhost *vhost, struct vhost_stats *out);
 

@@ -4,6 +4,7 @@
 
 #include "base/bug.h"
 #include "service/service.h"
+#include "service/vdgram.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,9 @@
 static const unsigned moves[VSOCK_STATES] = {
 	[VSOCK_FRESH] = TO(VSOCK_BOUND) | TO(VSOCK_CONNECTING) | TO(VSOCK_ESTABLISHED) |
 			TO(VSOCK_LISTEN) | TO(VSOCK_CLOSED),
-	[VSOCK_BOUND] = TO(VSOCK_CONNECTING) | TO(VSOCK_LISTEN) | TO(VSOCK_CLOSED),
+	/* back to FRESH: a datagram socket whose connection was dissolved */
+	[VSOCK_BOUND] =
+	    TO(VSOCK_CONNECTING) | TO(VSOCK_LISTEN) | TO(VSOCK_FRESH) | TO(VSOCK_CLOSED),
 	[VSOCK_CONNECTING] = TO(VSOCK_ESTABLISHED) | TO(VSOCK_FAILED) | TO(VSOCK_FRESH) |
 			     TO(VSOCK_BOUND) | TO(VSOCK_CLOSED),
 	[VSOCK_ESTABLISHED] = TO(VSOCK_FAILED) | TO(VSOCK_CLOSED),
@@ -196,6 +199,9 @@ void vsock_free(struct vsock *s)
 	}
 	vsock_close_b(s);
 	vsock_timer_clear(s);
+	if (s->dgram) {
+		vdgram_end(s);
+	}
 	ports_release(vhost->ports, &s->port);
 	vsock_move(s, VSOCK_CLOSED);
 	VSOCK_LIST_REMOVE(&vhost->ready, s, ready);
@@ -218,7 +224,8 @@ bool vsock_is_hung_up(const struct vsock *s)
 
 static bool holds_idly(const struct vsock *s, uint16_t port)
 {
-	return s->port.bucket && s->port.place.port == port && s->state != VSOCK_ESTABLISHED;
+	return s->port.bucket && !s->dgram && s->port.place.port == port &&
+	       s->state != VSOCK_ESTABLISHED;
 }
 
 void vsock_reap_port(struct vhost *vhost, uint16_t port)
@@ -315,7 +322,8 @@ static struct rpc_ident ident_of(const struct vsock *s, enum rpc_kind kind, uint
 		.kind = (uint8_t)kind,
 		.family = s->family,
 		.flags = flags,
-		.has_addresses = kind != RPC_KIND_STREAM,
+		.has_addresses = kind == RPC_KIND_LISTENER || kind == RPC_KIND_CONNECTION ||
+				 kind == RPC_KIND_PEER,
 		.nwid = s->vhost->net->nwid,
 		.id = s->id,
 		.local = s->local,
@@ -363,6 +371,11 @@ struct vsock *vsock_by_descriptor(const struct vhost *vhost, int fd)
 
 /* ---- the pair ---- */
 
+static enum rpc_kind kind_of(const struct vsock *s)
+{
+	return !s->dgram ? RPC_KIND_STREAM : s->dgram->is_ping ? RPC_KIND_PING : RPC_KIND_DGRAM;
+}
+
 int vsock_pair(struct vsock *s, bool is_nonblocking)
 {
 	int pair[2];
@@ -370,7 +383,8 @@ int vsock_pair(struct vsock *s, bool is_nonblocking)
 	if (error != 0) {
 		return error;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+	int type = s->dgram ? SOCK_SEQPACKET : SOCK_STREAM;
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
 		error = -errno;
 		vhost_fd_give(s->vhost);
 		return error;
@@ -381,8 +395,11 @@ int vsock_pair(struct vsock *s, bool is_nonblocking)
 	}
 	/* Urgent data of the program is ordinary data for us (no stack of ours carries a mark). */
 	(void)setsockopt(pair[1], SOL_SOCKET, SO_OOBINLINE, &yes, sizeof yes);
-	struct rpc_ident ident = ident_of(s, RPC_KIND_STREAM, 0);
+	struct rpc_ident ident = ident_of(s, kind_of(s), 0);
 	s->watch.fd = pair[1];
+	if (s->dgram) {
+		vdgram_buffer(s);
+	}
 	error = name_bind(pair[0], &ident);
 	error = error ? error : cookie_of(pair[0], &s->cookie);
 	if (error == 0 && !is_nonblocking && fcntl(pair[0], F_SETFL, O_RDWR) != 0) {

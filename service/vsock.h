@@ -62,6 +62,9 @@ struct vsock_link {
 	bool is_linked;
 };
 
+struct vdgram;       /* vdgram.h */
+struct vdgram_group; /* likewise */
+
 struct vsock_list {
 	struct vsock *first, *last;
 	size_t count;
@@ -88,6 +91,7 @@ struct vsock {
 	struct vsock *queued_at;             /* that listener */
 	struct stack_tcp *tcp;
 	struct listener *listener;
+	struct vdgram *dgram; /* a datagram socket; NULL = TCP */
 	struct rpc_addr local, remote;
 	struct port_entry port;
 	struct sockopts opts;
@@ -142,8 +146,11 @@ struct vhost {
 	struct vsock **table; /* by id; table_size is a power of two */
 	size_t table_size, socket_count;
 	struct vsock_list all, ready, probes; /* probes: short-cut records, linked by `queue` */
-	struct ports *ports;
-	struct vsock **timers; /* min-heap by timer_ms */
+	struct ports *ports, *udp_ports, *ping_ports;
+	struct vdgram_group *groups;
+	int marker_fd;             /* what an error message of datagram sockets carries */
+	uint32_t dgram_shares[64]; /* bytes sent in this turn, by hash of the destination */
+	struct vsock **timers;     /* min-heap by timer_ms */
 	size_t timer_count, timer_capacity;
 	int64_t accept_retry_ms; /* INT64_MAX = nothing to retry */
 	int64_t listen_retry_ms; /* the same for accepting library connections */

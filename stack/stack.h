@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 
 enum {
-	STACK_ABI = 3,
+	STACK_ABI = 4,
 	STACK_FRAME_HEADROOM =
 	    64, /* bytes before each output frame that the callee may overwrite */
 	STACK_MAX_ADDRESSES = 32,
@@ -115,8 +115,9 @@ struct stack_callbacks {
 	/* The following may be NULL: then datagrams are not wanted. They are made from inside
 	 * input() and advance(), may call any operation but destroy, and no lwIP state is open. */
 
-	/* A datagram for an open port, to one of our addresses, a broadcast or a joined group. */
-	void (*datagram)(void *context, const struct stack_datagram *datagram);
+	/* A datagram for an open port, to one of our addresses, a broadcast or a joined group.
+	 * False: nobody wants this one; the sender is told as if the port were closed. */
+	bool (*datagram)(void *context, const struct stack_datagram *datagram);
 	/* An answer to an echo request; local.port is its identifier. */
 	void (*echo)(void *context, const struct stack_datagram *message);
 	void (*unreachable)(void *context, const struct stack_unreachable *report);

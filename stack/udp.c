@@ -180,5 +180,8 @@ void udp_input(struct stack *s, const struct packet *p)
 				    .bytes = p->payload + UDP_HEADER,
 				    .length = length - (uint32_t)UDP_HEADER };
 	s->counts.udp_in++;
-	s->callbacks->datagram(s->context, &d);
+	if (!s->callbacks->datagram(s->context, &d)) {
+		s->counts.udp_no_port++;
+		icmp_port_unreachable(s, p);
+	}
 }

@@ -69,6 +69,11 @@ for family in socket.AF_INET, socket.AF_INET6:
         except OSError as error:
             assert error.errno in (errno.EPROTONOSUPPORT, errno.EPERM), error
 for family, host in (socket.AF_INET, sys.argv[1]), (socket.AF_INET6, "::ffff:" + sys.argv[1]):
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.sendto(b"unconnected", (host, 9))
+        s.connect((host, 9))
+        s.send(b"connected")
+for family, host in (socket.AF_INET, sys.argv[1]), (socket.AF_INET6, "::ffff:" + sys.argv[1]):
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.connect((host, 80))
         s.sendall(b"GET /family.bats HTTP/1.0\r\n\r\n")

@@ -256,7 +256,7 @@ static void read_all(const uint8_t *bytes, size_t length)
 	}
 }
 
-static void on_datagram(void *context, const struct stack_datagram *d)
+static bool on_datagram(void *context, const struct stack_datagram *d)
 {
 	(void)context;
 	BUG_ON(d->local.family != d->remote.family);
@@ -266,6 +266,7 @@ static void on_datagram(void *context, const struct stack_datagram *d)
 	struct stack_ip local = d->local;
 	local.family = 0; /* may have been a group */
 	(void)ops->udp_send(stack, &local, &d->remote, &marks, &iov, 1);
+	return d->length % 3 != 0;
 }
 
 static void on_echo(void *context, const struct stack_datagram *d)

@@ -50,8 +50,9 @@ static void test_birth(void **state)
 	assert_int_equal(getsockopt(a, SOL_SOCKET, SO_SNDBUF, &value, &length), 0);
 	assert_true(value >= VSOCK_SNDBUF_MIN);
 	assert_int_equal(rig_socket_error(&r, AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
-	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_DGRAM, 0), ESOCKTNOSUPPORT);
+	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_SEQPACKET, 0), ESOCKTNOSUPPORT);
 	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
+	assert_int_equal(rig_socket_error(&r, AF_INET, SOCK_DGRAM, IPPROTO_TCP), EPROTONOSUPPORT);
 	struct vhost_stats stats;
 	vhost_stats(r.net.vhost, &stats);
 	assert_int_equal(stats.sockets, 2);

@@ -131,11 +131,18 @@ static void closed_ports_say_so(void **state)
 	wire_run(&p.wire, 10);
 	assert_int_equal(p.b->datagram_count, 1);
 	assert_int_equal(p.a->report_count, 3);
+	/* A port can be open and a datagram still be nobody's. */
+	p.b->refuses_datagrams = true;
+	assert_int_equal(send_to(p.a, OF_B[0], 99, 1), 0);
+	wire_run(&p.wire, 10);
+	assert_int_equal(p.b->datagram_count, 2);
+	assert_int_equal(p.a->report_count, 4);
+	assert_int_equal(p.a->reports[3].error, ECONNREFUSED);
 	/* Nobody is told about a port that was closed meanwhile. */
 	p.a->ops->udp_close(p.a->stack, 5000, STACK_V4 | STACK_V6);
 	assert_int_equal(send_to(p.a, OF_B[1], 99, 1), 0);
 	wire_run(&p.wire, 10);
-	assert_int_equal(p.a->report_count, 3);
+	assert_int_equal(p.a->report_count, 4);
 	wire_close(&p.wire);
 }
 

@@ -401,10 +401,11 @@ static void hear(struct heard *heard, size_t *count, const struct stack_datagram
 	(*count)++;
 }
 
-static void on_datagram(void *context, const struct stack_datagram *d)
+static bool on_datagram(void *context, const struct stack_datagram *d)
 {
 	struct host *h = context;
 	hear(h->datagrams, &h->datagram_count, d);
+	return !h->refuses_datagrams;
 }
 
 static void on_echo(void *context, const struct stack_datagram *d)

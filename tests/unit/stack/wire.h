@@ -60,6 +60,7 @@ struct host {
 	size_t group_count;
 	struct heard datagrams[HOST_HEARD], echoes[HOST_HEARD];
 	size_t datagram_count, echo_count; /* may exceed HOST_HEARD */
+	bool refuses_datagrams;            /* as if nobody wanted them */
 	struct stack_unreachable reports[HOST_HEARD];
 	size_t report_count;
 	bool is_authentic; /* frames from this host are marked so */
