@@ -32,6 +32,7 @@ static const struct command {
 	{ "wait", "<network ID> [--timeout S]", "Wait until it is usable", cmd_wait, true },
 	{ "diagnose", "", "Say what is wrong and what helps", cmd_diagnose, false },
 	{ "whois", "<address|IP>", "Who is that?", cmd_whois, false },
+	{ "sockets", "[network ID]", "Virtual sockets of the programs", cmd_sockets, false },
 	{ "capture", "<network ID> -w <file>", "Capture packets (-c count)", cmd_capture, true },
 	{ "controller", "<verb> [...]", "Networks of our own (no verb: list)", cmd_controller,
 	  true },

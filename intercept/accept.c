@@ -152,7 +152,7 @@ EXPORT int accept4(int fd, struct sockaddr *sa, socklen_t *length, int flags)
 		result = real.accept4(fd, sa, length, flags);
 		if (result >= 0 || errno != EINVAL || !ident_is_ours(fd)) {
 			hint_set(result, HINT_NONE);
-			return result;
+			return native("accept", fd, result);
 		}
 		result = accept_any(fd, sa, length, flags);
 	}
@@ -169,7 +169,7 @@ EXPORT int accept(int fd, struct sockaddr *sa, socklen_t *length)
 		result = real.accept(fd, sa, length);
 		if (result >= 0 || errno != EINVAL || !ident_is_ours(fd)) {
 			hint_set(result, HINT_NONE);
-			return result;
+			return native("accept", fd, result);
 		}
 		result = accept_any(fd, sa, length, 0);
 	}

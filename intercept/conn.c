@@ -226,7 +226,7 @@ EXPORT int connect(int fd, const struct sockaddr *sa, socklen_t length)
 	if (!ident_hinted(fd, &who)) {
 		int result = real.connect(fd, sa, length);
 		if (result == 0 || errno != EINVAL || !ident_who(fd, &who)) {
-			return result;
+			return native("connect", fd, result);
 		}
 	}
 	return done("connect", fd, conn_connect(fd, &who, sa, length));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* ZT_NC_DEBUG: one line per call that was refused or failed, to stderr (1) or appended to a file.
+ * ZT_NC_EXPLAIN: the same, and a line for every other socket call with what became of it.
  *
  * Silent by default: a library inside other people's programs does not write to their stderr. The
  * file is opened for each line, so no descriptor of ours lies around in the program. Lines are put
@@ -15,6 +16,7 @@
 
 static char file_name[PATH_MAX_BYTES]; /* empty = stderr */
 static bool is_wanted;
+bool debug_explains;
 
 struct line {
 	char text[512];
@@ -153,9 +155,16 @@ static void end(struct line *line)
 	}
 }
 
-void debug_set(const char *setting)
+static bool is_set(const char *setting)
 {
-	if (!setting || setting[0] == '\0' || strcmp(setting, "0") == 0) {
+	return setting && setting[0] != '\0' && strcmp(setting, "0") != 0;
+}
+
+void debug_set(const char *failures, const char *everything)
+{
+	debug_explains = is_set(everything);
+	const char *setting = debug_explains ? everything : failures;
+	if (!is_set(setting)) {
 		return;
 	}
 	is_wanted = true;
@@ -203,4 +212,84 @@ void debug_no_service(int error)
 		add(&line, ": is zerotier-netcon-service running, and ZT_NC_NETWORK right?");
 	}
 	end(&line);
+}
+
+/* ---- ZT_NC_EXPLAIN --------------------------------------------------------------------------- */
+
+static void begin_call(struct line *line, const char *call, int fd)
+{
+	begin(line);
+	add(line, call);
+	add(line, "(");
+	if (fd >= 0) {
+		add_number(line, (unsigned long)fd);
+	}
+	add(line, ")");
+}
+
+static void add_result(struct line *line, int result)
+{
+	add(line, " = ");
+	if (result >= 0) {
+		add_number(line, (unsigned long)result);
+	} else {
+		add_error(line, -result);
+	}
+}
+
+/* What a refusal means for a call on a virtual socket. */
+static const char *verdict(int result)
+{
+	switch (-result) {
+	case EPERM:
+	case EACCES:
+		return ": denied";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return ": virtual, no route";
+	case ENETDOWN:
+		return ": denied, no service";
+	default:
+		return ": virtual";
+	}
+}
+
+void debug_explain(const char *call, int fd, int result)
+{
+	struct line line;
+	struct who who;
+	bool makes_one = strcmp(call, "accept") == 0 || fd < 0;
+	begin_call(&line, call, fd);
+	add_result(&line, result);
+	add(&line, verdict(result));
+	if (result >= 0 && ident_who(makes_one ? result : fd, &who) && who.state != WHO_UNNAMED) {
+		add(&line, who.state == WHO_LISTENING ? " at" : " from");
+		add_addr(&line, &who.local);
+		if (who.state == WHO_CONNECTED) {
+			add(&line, " to");
+			add_addr(&line, &who.remote);
+		}
+	}
+	end(&line);
+}
+
+void debug_host(const char *call, int fd, int result)
+{
+	struct line line;
+	int saved = errno, family = 0;
+	socklen_t length = sizeof family;
+	if (sys(SYS_getsockopt, fd >= 0 ? fd : result, SOL_SOCKET, SO_DOMAIN, &family, &length) <
+	    0) {
+		family = -1; /* no socket at all */
+	}
+	begin_call(&line, call, fd);
+	add_result(&line, result < 0 ? -saved : result);
+	add(&line, ": host");
+	if (family >= 0) {
+		add(&line, family == AF_UNIX      ? ", AF_UNIX"
+			   : family == AF_NETLINK ? ", AF_NETLINK"
+						  : ", another family");
+	}
+	end(&line);
+	errno = saved;
 }

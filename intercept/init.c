@@ -43,7 +43,7 @@ static void init(void)
 		init_mode = MODE_OFF;
 		return;
 	}
-	debug_set(secure_getenv("ZT_NC_DEBUG"));
+	debug_set(secure_getenv("ZT_NC_DEBUG"), secure_getenv("ZT_NC_EXPLAIN"));
 	if (!absolute(network, init_network)) {
 		init_network[0] = '\0'; /* still on: no call may fall through to the host */
 	}

@@ -106,7 +106,13 @@ void client_adopt(const char *text);
 
 /* ---- debug.c --------------------------------------------------------------------------------- */
 
-void debug_set(const char *setting);
+/* ZT_NC_DEBUG and ZT_NC_EXPLAIN: 1 or a file; NULL, empty or 0: no. */
+void debug_set(const char *failures, const char *everything);
+extern bool debug_explains;
+/* ZT_NC_EXPLAIN's lines: a call on a virtual socket (result or -errno), one that went to the host
+ * (result, errno). */
+void debug_explain(const char *call, int fd, int result);
+void debug_host(const char *call, int fd, int result);
 /* One line about a call that was refused or failed, if ZT_NC_DEBUG asks; addr may be NULL. */
 void debug_failure(const char *call, int fd, int error, const struct rpc_addr *addr);
 /* Why there is no control connection. */
@@ -115,12 +121,26 @@ void debug_no_service(int error);
 /* How every hook ends: result >= 0 as it is, else errno, a line on request, and -1. */
 static inline int done(const char *call, int fd, int result)
 {
-	if (likely(result >= 0)) {
+	if (unlikely(debug_explains)) {
+		debug_explain(call, fd, result);
+	} else if (likely(result >= 0)) {
+		return result;
+	} else {
+		debug_failure(call, fd, -result, NULL);
+	}
+	if (result >= 0) {
 		return result;
 	}
-	debug_failure(call, fd, -result, NULL);
 	errno = -result;
 	return -1;
+}
+/* The same for what libc did, on a descriptor of the host. */
+static inline int native(const char *call, int fd, int result)
+{
+	if (unlikely(debug_explains)) {
+		debug_host(call, fd, result);
+	}
+	return result;
 }
 
 /* Functions of libc that this library replaces; exports.map lists them again. */

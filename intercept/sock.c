@@ -140,7 +140,7 @@ EXPORT int socket(int family, int type, int protocol)
 	if (family != AF_INET && family != AF_INET6) {
 		int fd = real.socket(family, type, protocol);
 		hint_set(fd, HINT_NONE);
-		return fd;
+		return native("socket", -1, fd);
 	}
 	return done("socket", -1, sock_open(family, type, protocol));
 }
@@ -179,7 +179,7 @@ EXPORT int bind(int fd, const struct sockaddr *sa, socklen_t length)
 	if (!ident_hinted(fd, &who)) {
 		int result = real.bind(fd, sa, length);
 		if (result == 0 || errno != EINVAL || !ident_who(fd, &who)) {
-			return result;
+			return native("bind", fd, result);
 		}
 	}
 	return done("bind", fd, bind_ours(fd, &who, sa, length));
@@ -231,7 +231,7 @@ EXPORT int listen(int fd, int backlog)
 	if (!ident_hinted(fd, &who)) {
 		int result = real.listen(fd, backlog);
 		if (result == 0 || errno != EINVAL || !ident_who(fd, &who)) {
-			return result;
+			return native("listen", fd, result);
 		}
 	}
 	return done("listen", fd, listen_ours(fd, &who, backlog));

@@ -11,11 +11,12 @@ CLI := $(B)/libcli.a
 
 STACK_SO := $(B)/liblwip.so
 INTERCEPT_SO := $(B)/libzerotierintercept.so
-PROGRAMS := $(B)/zerotier-netcon-service $(B)/zerotier-cli $(B)/zerotier-idtool
+PROGRAMS := $(B)/zerotier-netcon-service $(B)/zerotier-cli $(B)/zerotier-idtool \
+	$(B)/zerotier-intercept $(B)/zerotier-intercept-exec
 LIBRARIES := $(STACK_SO) $(INTERCEPT_SO)
 
 # The original's walk-through runs from the top of the tree.
-ROOT_LINKS := zerotier-netcon-service zerotier-cli zerotier-idtool liblwip.so libzerotierintercept.so
+ROOT_LINKS := zerotier-netcon-service zerotier-cli zerotier-idtool zerotier-intercept zerotier-intercept-exec liblwip.so libzerotierintercept.so
 $(ROOT_LINKS): %: $(B)/%
 	$(Q)ln -sf $< $@
 
@@ -52,6 +53,13 @@ $(B)/zerotier-cli: $(B)/cli/main.o $(CLI)
 $(B)/zerotier-idtool: $(B)/cli/idtool.o $(CLI) $(CORE)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(CORE_LIBS)
+
+$(B)/zerotier-intercept-exec: $(call objects,launch) $(RPC)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^
+$(B)/zerotier-intercept: launch/zerotier-intercept.sh
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && sed 's|@LIBDIR@|$(LIBDIR)|g' $< >$@ && chmod 755 $@
 
 # The C test server of the original's walk-through; no part of what is installed.
 $(B)/httpstub: $(B)/examples/httpstub.o

@@ -23,6 +23,7 @@ enum {
 	RPC_MAX_BYTES = 512, /* any message */
 	RPC_MAX_FDS = 2,
 	RPC_OPTION_MAX_BYTES = 256,
+	RPC_NETWORK_NAME_BYTES = 128,
 };
 
 enum rpc_op {
@@ -104,8 +105,9 @@ struct rpc_welcome {
 	uint8_t boot_id[16];
 	uint32_t prefill_max; /* bytes that fill A completely, an upper bound */
 	uint32_t features;
+	char name[RPC_NETWORK_NAME_BYTES]; /* of the network, with its NUL; empty = none yet */
 };
-static_assert(sizeof(struct rpc_welcome) == 56, "wire layout");
+static_assert(sizeof(struct rpc_welcome) == 184, "wire layout");
 
 struct rpc_socket { /* reply: struct rpc_socket_reply + A */
 	struct rpc_header h;

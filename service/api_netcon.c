@@ -295,5 +295,7 @@ void api_netcon(struct service *service, const struct api_request *request, stru
 		whois(service, request, reply);
 	} else if (path->count == 3 && strcmp(path->parts[1], "capture") == 0) {
 		capture(service, request, reply);
+	} else if (path->count <= 3 && strcmp(path->parts[1], "sockets") == 0) {
+		api_sockets(service, path->count == 3 ? path->parts[2] : NULL, reply);
 	}
 }

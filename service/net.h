@@ -30,6 +30,7 @@ struct net {
 	struct stack_ip link_local;                     /* likewise; family 0 = none */
 	bool is_ok;                                     /* status OK and at least one address */
 	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
+	char name[128];                                 /* of the network; empty = none yet */
 	uint32_t mtu;                                   /* as the stack was made */
 	struct capture *captures;                       /* capture.h; NULL = none under way */
 	uint64_t capture_dropped;                       /* frames that a reader was too slow for */

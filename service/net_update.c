@@ -16,6 +16,7 @@
 #include "service/vhost.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { IPV6_MTU_MIN = 1280, LINK_LOCAL_BITS = 64 };
@@ -187,6 +188,7 @@ void net_update(struct net *net)
 		return;
 	}
 	bool was_ok = net->is_ok;
+	(void)snprintf(net->name, sizeof net->name, "%s", view.name);
 	addresses_update(net, &view);
 	routes_update(net, &view);
 	net->is_ok = view.status == ZT_NETWORK_OK && net->address_count > 0;

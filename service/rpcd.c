@@ -36,6 +36,7 @@ struct rpc_client {
 	struct watch watch;
 	struct rpc_client *next, *previous;
 	uid_t uid;
+	pid_t pid;
 	bool has_hello;
 };
 
@@ -199,11 +200,13 @@ static void welcome_send(struct vhost *vhost, int fd, uint32_t seq, int error)
 		.prefill_max = vsock_kernel()->prefill_max,
 	};
 	memcpy(w.boot_id, net->service->boot_id, sizeof w.boot_id);
+	(void)snprintf(w.name, sizeof w.name, "%s", net->name);
 	(void)rpc_send(fd, &w, sizeof w, NULL, 0, MSG_DONTWAIT);
 }
 
-static int client_new(struct vhost *vhost, int fd, uid_t uid)
+static int client_new(struct vhost *vhost, int fd, const struct ucred *peer)
 {
+	uid_t uid = peer->uid;
 	struct uid_use *use = vhost_uid(vhost, uid);
 	if (!use || use->clients >= CLIENTS_PER_UID) {
 		return -ENOBUFS;
@@ -216,6 +219,7 @@ static int client_new(struct vhost *vhost, int fd, uid_t uid)
 		.vhost = vhost,
 		.watch = { .fd = fd, .kind = WATCH_RPC_CLIENT },
 		.uid = uid,
+		.pid = peer->pid,
 		.next = vhost->clients,
 	};
 	int error = loop_add(vhost->net->service->loop, &c->watch, EPOLLIN);
@@ -240,7 +244,7 @@ static void client_accept(struct vhost *vhost, int fd)
 	int error = EACCES;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
 	    peer_allowed(vhost->net->service, fd, &peer)) {
-		error = -client_new(vhost, fd, peer.uid);
+		error = -client_new(vhost, fd, &peer);
 	} else if (log_limited(&limit, vhost_now(vhost), 1000)) {
 		log_warn("rpcd",
 			 "a program was refused: add it to settings.netcon.allow in local.conf, or "
@@ -299,6 +303,7 @@ static int message_handle(struct rpc_client *c, const uint8_t *bytes, size_t len
 			.fds = fds,
 			.fd_count = fd_count,
 			.uid = c->uid,
+			.pid = c->pid,
 		};
 		return rpcd_dispatch(c->vhost, &m);
 	}

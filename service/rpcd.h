@@ -24,6 +24,7 @@ struct rpcd_message {
 	int *fds;
 	size_t fd_count;
 	uid_t uid; /* of the connection */
+	pid_t pid; /* who made it; 0 = unknown */
 };
 int rpcd_dispatch(struct vhost *vhost, const struct rpcd_message *message);
 

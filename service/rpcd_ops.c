@@ -24,6 +24,7 @@ struct request {
 	const uint8_t *bytes;
 	size_t length;
 	uid_t uid;
+	pid_t pid;
 	int a, reply; /* -1 = none */
 	int *a_held;  /* where `a` lies among the message's descriptors; -1 there = closed */
 	bool is_reply_kept;
@@ -129,6 +130,7 @@ static void on_socket(struct request *q)
 		answer_error(q, a == -EMFILE || a == -ENFILE ? ENOBUFS : -a);
 		return;
 	}
+	s->pid = q->pid;
 	socket_inherit(q, s, m.replaces);
 	struct rpc_socket_reply r = {
 		.h = { .length = sizeof r, .op = RPC_SOCKET, .seq = q->h.seq },
@@ -360,6 +362,7 @@ int rpcd_dispatch(struct vhost *vhost, const struct rpcd_message *m)
 			.bytes = m->bytes,
 			.length = m->length,
 			.uid = m->uid,
+			.pid = m->pid,
 			.a = has_a && m->fd_count > 0 ? m->fds[0] : -1,
 			.a_held = has_a && m->fd_count > 0 ? &m->fds[0] : NULL,
 			.reply = has_reply && m->fd_count > 0 ? m->fds[m->fd_count - 1] : -1,

@@ -96,6 +96,7 @@ struct vsock {
 	struct port_entry port;
 	struct sockopts opts;
 	uid_t uid;
+	pid_t pid;    /* whose control connection asked for it, or for its listener; 0 = unknown */
 	int error;    /* of a failed connect, for SOERROR; positive errno */
 	int reply_fd; /* of a CONNECT that waits; -1 = none */
 	uint32_t reply_seq;

@@ -199,6 +199,7 @@ struct vsock *vsock_accepted_new(struct vsock *listener, const struct rpc_addr *
 	if (!s) {
 		return NULL;
 	}
+	s->pid = listener->pid;
 	s->opts = listener->opts;
 	s->local = *local;
 	s->remote = *remote;
