@@ -4,6 +4,7 @@
 # A script because `. zerotier-intercept on` changes the shell that sources it, as the original's did;
 # all else is done by zerotier-intercept-exec, which lies beside the library.
 
+# shellcheck disable=SC3028 # bash sets it when this is sourced, others leave it empty
 _zt_nc_self=$(readlink -f "${BASH_SOURCE:-$0}" 2>/dev/null) || _zt_nc_self=
 _zt_nc_exec=
 for _zt_nc_folder in "${_zt_nc_self%/*}" "${_zt_nc_self%/*}/../lib/netcon" "@LIBDIR@"; do

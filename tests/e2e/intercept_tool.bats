@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck disable=SC2154,SC2016 # IP_x come from universe_up, stderr from run; quotes are for others
 bats_require_minimum_version 1.5.0
 # zerotier-intercept: what users run, what it refuses, what it explains.
 
@@ -199,6 +200,7 @@ signal.pause()"
   is_connected() { "$BIN/zerotier-cli" -D"$UNIVERSE/a" sockets "$NWID" | grep -q "ESTAB.*$IP_a:.*$IP_b:7777"; }
   wait_for 20 is_connected
   run -0 "$BIN/zerotier-cli" -D"$UNIVERSE/b" sockets
+  echo "$output"
   [[ "${lines[0]}" =~ ^Netid\ +State\ +Recv-Q\ +Send-Q\ +Local\ Address:Port ]]
   [[ "$output" =~ tcp\ +LISTEN\ +0\ +5\ +0.0.0.0:7777\ +\*:\*\ +$(id -u)\ +users:\(\(\"python3\",pid=$(cat "$WORK/listener.childpid")\)\) ]]
   run -0 "$BIN/zerotier-cli" -D"$UNIVERSE/a" -j sockets "$NWID"
