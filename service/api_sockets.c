@@ -64,8 +64,7 @@ static void queues(struct vsock *s, int64_t *receive, int64_t *send)
 {
 	*receive = *send = 0;
 	if (s->state == VSOCK_LISTEN) {
-		(void)vsock_has_backlog(s); /* counts anew */
-		*receive = (int64_t)s->listener->waiting.count + s->listener->in_flight;
+		*receive = vsock_waiting(s);
 		*send = s->listener->backlog;
 	} else if (s->state == VSOCK_ESTABLISHED && !s->is_shortcut) {
 		struct stack_tcp_info info = { 0 };
