@@ -417,7 +417,7 @@ static int finish(int from, uint16_t op, union client_reply *reply, int *reply_f
 	if (!error && (size_t)n < reply_least(op)) {
 		error = -EPROTO;
 	}
-	bool has_fd = n >= 0 && count > 0;
+	bool has_fd = reply_fd && n >= 0 && count > 0;
 	if (!error && has_fd && sys(SYS_dup3, fd, from, *reply_fd) < 0) {
 		error = -EMFILE;
 	}

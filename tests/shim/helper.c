@@ -41,6 +41,18 @@ static void bound(void)
 	show_names("exec listening", 5);
 }
 
+static void datagram(void)
+{
+	char bytes[16];
+	struct sockaddr_storage sa;
+	socklen_t length = sizeof sa;
+	memset(&sa, 0, sizeof sa);
+	show_names("exec", 5);
+	long n = recvfrom(5, bytes, sizeof bytes, 0, (struct sockaddr *)&sa, &length);
+	show_address("exec from", n, &sa, length);
+	show("exec sendto", sendto(5, "abc", 3, 0, (struct sockaddr *)&sa, length));
+}
+
 int helper_main(int argc, char **argv)
 {
 	/* Lines must not wait in a buffer when a child of ours writes. */
@@ -54,6 +66,8 @@ int helper_main(int argc, char **argv)
 		listener();
 	} else if (strcmp(argv[0], "bound") == 0) {
 		bound();
+	} else if (strcmp(argv[0], "datagram") == 0) {
+		datagram();
 	} else if (strcmp(argv[0], "closed") == 0) {
 		show("exec closed", getsockname((int)strtol(argv[1], NULL, 10), NULL, NULL));
 	}
