@@ -53,7 +53,6 @@ CASE(CASE_UDP, udp_wrong_calls)
 	int fd = sock_new(SOCK_DGRAM);
 	show("listen", listen(fd, 1));
 	show("accept", accept(fd, NULL, NULL));
-	show("shutdown", shutdown(fd, SHUT_RDWR));
 	show("send", send(fd, "x", 1, 0));
 	show("write", write(fd, "x", 1));
 	show("recv", recv(fd, &byte, 1, MSG_DONTWAIT));
@@ -66,6 +65,7 @@ CASE(CASE_UDP, udp_wrong_calls)
 	sa.ss_family = AF_UNIX;
 	show("unix address", sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, length));
 	show("urgent", sendto(fd, "x", 1, MSG_OOB, (struct sockaddr *)&sa, length));
+	show("shutdown", shutdown(fd, SHUT_RDWR));
 }
 
 CASE(CASE_UDP, udp_lengths)
@@ -87,9 +87,14 @@ CASE(CASE_UDP, udp_broadcast)
 	if (env.family != AF_INET || env.is_local) {
 		return;
 	}
-	socklen_t length = at_text("255.255.255.255", 4000, &sa);
+	char text[64];
+	(void)snprintf(text, sizeof text, "%s", env.me);
+	(void)snprintf(strrchr(text, '.'), 8, ".255"); /* both networks are /24 */
+	socklen_t length = at_text(text, 4000, &sa);
 	show("denied", sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, length));
 	show("connect denied", connect(fd, (struct sockaddr *)&sa, length));
+	show("allow", set_int(fd, SOL_SOCKET, SO_BROADCAST, 1));
+	show("sent", sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, length));
 }
 
 CASE(CASE_UDP, udp_sendto)
