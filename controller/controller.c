@@ -23,6 +23,7 @@ int controller_new(const struct controller_config *config, struct zt_now now,
 	c->store = config->store;
 	c->context = config->context;
 	c->now = now;
+	c->started_ms = now.mono_ms;
 	link_head_init(&c->unsaved);
 	link_head_init(&c->removals);
 	link_head_init(&c->queue);

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* Revoking membership (vl2 9.6).
  *
- * A batch is one packet of revocations and a snapshot of the members that were online. It is signed
- * by a job and then sent to a bounded number of recipients per turn (queue.c), so that deleting a
+ * A batch is one packet of revocations and a snapshot of the members that are told: those online,
+ * and after a start, when nobody had time to ask yet, all that are authorised. It is signed by a
+ * job and then sent to a bounded number of recipients per turn (queue.c), so that deleting a
  * network of thousands does not hold up the loop. */
 #include "controller/sign.h"
 
 #include <stdlib.h>
 
-/* Every online member of the network; NULL if there is none. */
-static uint64_t *online_members(const struct controller *c, const struct ctl_network *n,
-				size_t *count)
+static bool may_listen(const struct controller *c, const struct ctl_member *m)
+{
+	bool is_just_started = c->now.mono_ms - c->started_ms < VL2_MEMBER_ONLINE_MS;
+	return member_is_online(c, m) ||
+	       (is_just_started && !m->has_asked && member_is_authorized(m));
+}
+
+/* Every member of the network that may listen; NULL if there is none. */
+static uint64_t *listeners(const struct controller *c, const struct ctl_network *n, size_t *count)
 {
 	uint64_t *list = n->members.count ? malloc(n->members.count * sizeof(*list)) : NULL;
 	const struct ctl_member *m;
 	size_t found = 0;
 	for (size_t cursor = 0; list && (m = table_next(&n->members, &cursor)) != NULL;) {
-		if (member_is_online(c, m)) {
+		if (may_listen(c, m)) {
 			list[found++] = m->address;
 		}
 	}
@@ -31,7 +38,7 @@ static uint64_t *online_members(const struct controller *c, const struct ctl_net
 static struct revocation_batch *batch_new(struct controller *c, const struct ctl_network *n)
 {
 	size_t count;
-	uint64_t *recipients = online_members(c, n, &count);
+	uint64_t *recipients = listeners(c, n, &count);
 	struct revocation_batch *batch = recipients ? calloc(1, sizeof(*batch)) : NULL;
 	if (!batch) {
 		free(recipients);
@@ -65,7 +72,7 @@ void revoke_network(struct controller *c, struct ctl_network *n)
 	struct revocation_batch *batch = NULL;
 	const struct ctl_member *m;
 	for (size_t cursor = 0; (m = table_next(&n->members, &cursor)) != NULL;) {
-		if (!member_is_online(c, m) || !member_is_authorized(m)) {
+		if (!may_listen(c, m) || !member_is_authorized(m)) {
 			continue;
 		}
 		if (!batch || batch->target_count == REVOCATIONS_PER_PACKET) {

@@ -110,6 +110,7 @@ struct controller {
 	void *context;
 	struct identity identity;
 	struct zt_now now; /* of the current call */
+	int64_t started_ms;
 	struct table networks;
 	uint64_t plan_generation;
 	struct {
@@ -176,9 +177,9 @@ void queue_free(struct controller *c);
 /* ---- revoke.c
  * ------------------------------------------------------------------------------------- */
 
-/* Tell every online member of the network that `m`'s certificate is void from now on. */
+/* Tell every member of the network that may listen that `m`'s certificate is void from now on. */
 void revoke_member(struct controller *c, struct ctl_member *m);
-/* The same for every online member of a network that goes away. */
+/* The same for every member of a network that goes away. */
 void revoke_network(struct controller *c, struct ctl_network *n);
 
 static inline void random_bytes(const struct controller *c, void *out, size_t length)

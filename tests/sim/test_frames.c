@@ -257,6 +257,29 @@ static void a_restart_of_the_controller_disturbs_nobody(void **state)
 	vnet_free(v);
 }
 
+/* Nobody has asked since it started, and yet a revocation finds its readers. */
+static void a_controller_that_just_started_revokes(void **state)
+{
+	(void)state;
+	struct vnet *v = started(3, private_network, NULL);
+	struct vnet_member *a = &v->members[0], *b = &v->members[1];
+	assert_true(vnet_all_ready(v, 3, 2000));
+	assert_true(vnet_ping(a, b, 3000));
+	assert_true(vnet_ping(a, &v->members[2], 3000));
+	sim_run(v->sim, 5000); /* saved */
+	vnet_controller_stop(v);
+	sim_run(v->sim, 5000);
+	vnet_controller_start(v);
+	unsigned requests = v->requests;
+	sim_run(v->sim, 25000); /* they have greeted the root again */
+	assert_int_equal(v->requests, requests);
+	vnet_authorise(v, b, false);
+	sim_run(v->sim, 2000);
+	assert_false(vnet_ping(a, b, 2000));
+	assert_true(vnet_ping(a, &v->members[2], 3000));
+	vnet_free(v);
+}
+
 static void a_change_reaches_members_at_once(void **state)
 {
 	(void)state;
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(frames_of_strangers_are_dropped),
 		cmocka_unit_test(bad_weather_is_survived),
 		cmocka_unit_test(a_restart_of_the_controller_disturbs_nobody),
+		cmocka_unit_test(a_controller_that_just_started_revokes),
 		cmocka_unit_test(a_change_reaches_members_at_once),
 		cmocka_unit_test(anybody_may_join_a_public_network),
 		cmocka_unit_test(rules_with_matches_drop_everything_for_now),
