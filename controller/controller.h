@@ -44,7 +44,9 @@ struct controller_callbacks {
 	 * zt_credentials_send. */
 	void (*send_config)(void *context, const struct zt_reply_to *to, const void *chunk,
 			    size_t length);
-	void (*refuse)(void *context, const struct zt_reply_to *to, uint8_t code);
+	/* login_url: where to sign on, for code 9 if the network names one; else NULL */
+	void (*refuse)(void *context, const struct zt_reply_to *to, uint8_t code,
+		       const char *login_url);
 	void (*send_credentials)(void *context, uint64_t member, const void *payload,
 				 size_t length);
 	void (*log)(void *context, enum zt_level level, const char *text);

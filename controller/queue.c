@@ -175,7 +175,7 @@ static void tell_targets(struct controller *c, const struct revocation_batch *ba
 		const struct zt_reply_to to = { .member = batch->targets[i].address,
 						.nwid = batch->nwid };
 		if (!is_wanted(c, &to)) {
-			c->callbacks->refuse(c->context, &to, VL2_ERROR_ACCESS_DENIED);
+			c->callbacks->refuse(c->context, &to, VL2_ERROR_ACCESS_DENIED, NULL);
 		}
 	}
 }

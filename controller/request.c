@@ -195,7 +195,11 @@ static void refuse(struct controller *c, const struct zt_config_request *request
 	struct zt_reply_to to = { .member = request->member,
 				  .nwid = request->nwid,
 				  .request_id = request->packet_id };
-	c->callbacks->refuse(c->context, &to, code);
+	const struct ctl_network *n =
+	    code == VL2_ERROR_AUTHENTICATION_REQUIRED ? network_find(c, request->nwid) : NULL;
+	const char *url =
+	    n ? json_string_value(json_object_get(n->record, "authorizationEndpoint")) : NULL;
+	c->callbacks->refuse(c->context, &to, code, url && url[0] ? url : NULL);
 }
 
 /* The member that asks, its identity checked against the record. NULL = refused. */

@@ -170,6 +170,17 @@ static void view_config(const struct netconf *config, struct zt_network_view *ou
 	memcpy(out->dns, config->dns, out->dns_count * sizeof(*out->dns));
 }
 
+static void view_login(const struct network *network, struct zt_network_view *out)
+{
+	const struct netconf_sso *sso = network->config ? network->config->sso : NULL;
+	const char *url = network->login_url[0] ? network->login_url : sso ? sso->url : "";
+	out->has_login = sso || network->status == ZT_NETWORK_AUTHENTICATION_REQUIRED;
+	out->login_until_ms = sso ? (int64_t)sso->expiry_ms : 0;
+	if (strlen(url) < sizeof(out->login_url)) {
+		(void)snprintf(out->login_url, sizeof(out->login_url), "%s", url);
+	}
+}
+
 void network_view(const struct network *network, struct zt_network_view *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -182,6 +193,7 @@ void network_view(const struct network *network, struct zt_network_view *out)
 		view_config(network->config, out);
 		out->is_bridge = network_is_bridge(network, network->config->issued_to);
 	}
+	view_login(network, out);
 	out->frames_in = network->frames[ZT_IN];
 	out->frames_out = network->frames[ZT_OUT];
 	out->refused_in = network->refused[ZT_IN];

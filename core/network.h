@@ -30,10 +30,11 @@ enum {
 struct network {
 	uint64_t nwid, mac, controller;
 	enum zt_network_status status;
-	struct netconf *config; /* NULL = none */
-	uint64_t config_serial; /* counts the configurations applied; 0 = none yet */
-	int64_t config_ms;      /* when the last one came from the controller; LIMIT_NEVER_MS */
-	int64_t clock_skew_ms;  /* the controller's clock minus ours, at config_ms */
+	char login_url[ZT_MAX_LOGIN_URL]; /* said by the last refusal; "" = none */
+	struct netconf *config;           /* NULL = none */
+	uint64_t config_serial;           /* counts the configurations applied; 0 = none yet */
+	int64_t config_ms;     /* when the last one came from the controller; LIMIT_NEVER_MS */
+	int64_t clock_skew_ms; /* the controller's clock minus ours, at config_ms */
 	uint64_t frames[2], refused[2]; /* ZT_IN, ZT_OUT: what the rules let pass, and forbade */
 	int64_t requested_ms;
 	bool is_asked;             /* that request has left */

@@ -335,6 +335,35 @@ static enum zt_network_status status_of(uint8_t code)
 	}
 }
 
+/* ---- where to sign on (3.2) -------------------------------------------------------------------
+ */
+
+enum { LOGIN_DICT_BYTES = 64 + 2 * ZT_MAX_LOGIN_URL }; /* escapes double a byte */
+
+/* Version 0, all that a URL needs; nothing if there is none, or it is too long. */
+static size_t login_write(uint8_t out[LOGIN_DICT_BYTES], const char *url)
+{
+	struct wr w = wr_init(out, LOGIN_DICT_BYTES);
+	if (!url || strlen(url) >= ZT_MAX_LOGIN_URL) {
+		return 0;
+	}
+	dict_add_u64(&w, "aV", 0);
+	dict_add_string(&w, "aU", url);
+	return wr_length(&w);
+}
+
+/* Version 1 wants a client of OpenID Connect; of it the issuer is kept, which tells a person whom
+ * to ask. */
+static void login_take(struct network *network, uint8_t code, const struct span *bytes)
+{
+	network->login_url[0] = '\0';
+	if (code == VL2_ERROR_AUTHENTICATION_REQUIRED && bytes->length > 0) {
+		struct dict dict = dict_init(bytes->bytes, bytes->length);
+		(void)dict_string(&dict, dict_u64(&dict, "aV", 0) == 0 ? "aU" : "iU",
+				  network->login_url, sizeof(network->login_url));
+	}
+}
+
 enum vl2_result on_config_error(struct zt_node *node, struct packet_in *in,
 				const struct vl2_refusal *refusal, struct rd *payload)
 {
@@ -349,6 +378,7 @@ enum vl2_result on_config_error(struct zt_node *node, struct packet_in *in,
 		node_count(node, ZT_COUNT_DROP_UNTRUSTED);
 		return VL2_IGNORED;
 	}
+	login_take(network, refusal->code, &error.dict);
 	status_set(node, network, status_of(refusal->code));
 	return VL2_DONE;
 }
@@ -428,20 +458,20 @@ void zt_config_send(struct zt_node *node, struct zt_now now, const struct zt_rep
 }
 
 void zt_config_refuse(struct zt_node *node, struct zt_now now, const struct zt_reply_to *to,
-		      uint8_t code, const void *dict, size_t dict_length)
+		      uint8_t code, const char *login_url)
 {
 	gate_deauthorise(node, to->nwid, to->member);
+	uint8_t dict[LOGIN_DICT_BYTES];
+	size_t dict_length = login_write(dict, login_url);
 	if (to->member == node_address(node)) {
 		struct network *network = vl2_network(node, to->nwid);
 		if (network) {
+			login_take(network, code, &(struct span){ dict, dict_length });
 			status_set(node, network, status_of(code));
 		}
 		return;
 	}
-	if (dict_length > VL2_METADATA_MAX_BYTES) {
-		return;
-	}
-	uint8_t bytes[1 + 8 + 1 + 8 + 2 + VL2_METADATA_MAX_BYTES];
+	uint8_t bytes[1 + 8 + 1 + 8 + 2 + LOGIN_DICT_BYTES];
 	struct wr w = wr_init(bytes, sizeof(bytes));
 	wr_u8(&w, VERB_NETWORK_CONFIG_REQUEST);
 	wr_u64(&w, to->request_id);

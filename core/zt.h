@@ -279,9 +279,10 @@ struct zt_reply_to {
 /* Send one signed CHUNK (vl2 3.3), as made by netconf_chunk_write. */
 void zt_config_send(struct zt_node *node, struct zt_now now, const struct zt_reply_to *to,
 		    const void *chunk, size_t length);
-/* Refuse: code is 3, 5, 7 or 9 of vl2 3.2; `dict` for code 9, else NULL. */
+/* Refuse: code is 3, 5, 7 or 9 of vl2 3.2; login_url for code 9 (at most ZT_MAX_LOGIN_URL - 1
+ * bytes, a longer one is left out), else NULL. */
 void zt_config_refuse(struct zt_node *node, struct zt_now now, const struct zt_reply_to *to,
-		      uint8_t code, const void *dict, size_t dict_length);
+		      uint8_t code, const char *login_url);
 /* Send a NETWORK_CREDENTIALS payload (vl2 5.3) to a member, if it is a known peer. */
 void zt_credentials_send(struct zt_node *node, struct zt_now now, uint64_t member,
 			 const void *payload, size_t length);
@@ -346,7 +347,7 @@ struct zt_group {
 	uint32_t adi;
 };
 
-enum { ZT_MAX_GROUPS_VIEWED = 256 };
+enum { ZT_MAX_GROUPS_VIEWED = 256, ZT_MAX_LOGIN_URL = 512 };
 
 struct zt_network_view {
 	uint64_t nwid, mac;
@@ -363,8 +364,11 @@ struct zt_network_view {
 	struct zt_group groups[ZT_MAX_GROUPS_VIEWED];
 	uint64_t frames_in, frames_out;   /* that the rules let pass */
 	uint64_t refused_in, refused_out; /* that they forbade */
-	int64_t heard_ms;      /* monotonic: last configuration from the controller; 0 = never */
-	int64_t clock_skew_ms; /* the controller's clock minus ours, then */
+	int64_t heard_ms;       /* monotonic: last configuration from the controller; 0 = never */
+	int64_t clock_skew_ms;  /* the controller's clock minus ours, then */
+	bool has_login;         /* the network wants a sign-on */
+	int64_t login_until_ms; /* wall clock, of the last one; 0 = not known */
+	char login_url[ZT_MAX_LOGIN_URL];
 	char dns_domain[129];
 	size_t dns_count;
 	struct zt_endpoint dns[ZT_MAX_DNS_SERVERS];

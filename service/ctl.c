@@ -61,10 +61,11 @@ static void on_send_config(void *context, const struct zt_reply_to *to, const vo
 	zt_config_send(service->node, loop_now(service->loop), to, chunk, length);
 }
 
-static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code)
+static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code,
+		      const char *login_url)
 {
 	struct service *service = context;
-	zt_config_refuse(service->node, loop_now(service->loop), to, code, NULL, 0);
+	zt_config_refuse(service->node, loop_now(service->loop), to, code, login_url);
 }
 
 static void on_send_credentials(void *context, uint64_t member, const void *payload, size_t length)

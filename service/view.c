@@ -179,6 +179,12 @@ json_t *view_network(const struct zt_network_view *view, const struct net *net)
 		json = NULL;
 	}
 	json_decref(rest);
+	if (json && view->has_login) {
+		(void)json_object_set_new(json, "ssoEnabled", json_true());
+		(void)json_object_set_new(json, "authenticationURL", text_json(view->login_url));
+		(void)json_object_set_new(json, "authenticationExpiryTime",
+					  json_integer((json_int_t)view->login_until_ms));
+	}
 	return json;
 }
 

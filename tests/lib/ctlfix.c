@@ -73,12 +73,14 @@ static void on_config(void *context, const struct zt_reply_to *to, const void *c
 	s->to = *to;
 }
 
-static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code)
+static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code,
+		      const char *login_url)
 {
 	struct ctlfix_sent *s = record(context, NULL, 0);
 	s->kind = CTLFIX_REFUSAL;
 	s->to = *to;
 	s->code = code;
+	(void)snprintf(s->login_url, sizeof s->login_url, "%s", login_url ? login_url : "");
 }
 
 static void on_credentials(void *context, uint64_t member, const void *payload, size_t length)

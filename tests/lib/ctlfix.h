@@ -19,7 +19,8 @@ struct ctlfix_sent {
 	enum { CTLFIX_CONFIG, CTLFIX_REFUSAL, CTLFIX_CREDENTIALS } kind;
 	struct zt_reply_to to; /* credentials: member alone */
 	uint8_t code;          /* refusal */
-	uint8_t *bytes;        /* chunk or payload */
+	char login_url[64];
+	uint8_t *bytes; /* chunk or payload */
 	size_t length;
 };
 

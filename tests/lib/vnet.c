@@ -103,11 +103,12 @@ static void on_send_config(void *context, const struct zt_reply_to *to, const vo
 	}
 }
 
-static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code)
+static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code,
+		      const char *login_url)
 {
 	struct vnet *vnet = context;
 	if (vnet->root->zt) {
-		zt_config_refuse(vnet->root->zt, vnet_now(vnet), to, code, NULL, 0);
+		zt_config_refuse(vnet->root->zt, vnet_now(vnet), to, code, login_url);
 	}
 }
 

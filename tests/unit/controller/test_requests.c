@@ -178,11 +178,14 @@ static void test_single_sign_on(void **state)
 	ctlfix_close(&f); /* ssoEnabled is only set by editing the file */
 	json_t *store = json_object();
 	char id[] = "06b812eb9a000001";
-	(void)json_object_set_new(
-	    store, id, json_pack("{s:s,s:b,s:b}", "id", id, "ssoEnabled", 1, "private", 0));
+	(void)json_object_set_new(store, id,
+				  json_pack("{s:s,s:b,s:b,s:s}", "id", id, "ssoEnabled", 1,
+					    "private", 0, "authorizationEndpoint",
+					    "https://login.example/"));
 	ctlfix_open(&f, store);
 	json_decref(store);
 	ask(&alice, NULL);
+	assert_string_equal(f.sent[0].login_url, "https://login.example/");
 	expect_refusal(&alice, NEEDS_LOGIN);
 	member(&alice, "{\"authenticationExpiryTime\":1895220600000}");
 	ask(&alice, NULL);

@@ -278,9 +278,19 @@ static void a_controller_hears_requests_and_answers_itself(void **state)
 	const struct zt_reply_to to = { .member = cast_address(c, CONTROLLER),
 					.nwid = c->nwid,
 					.request_id = UINT64_MAX };
-	zt_config_refuse(c->v.node, c->v.now, &to, ERROR_NETWORK_ACCESS_DENIED, NULL, 0);
+	zt_config_refuse(c->v.node, c->v.now, &to, ERROR_NETWORK_ACCESS_DENIED, NULL);
 	assert_int_equal(cast_status(c), ZT_NETWORK_ACCESS_DENIED);
 	assert_int_equal(c->v.arena.tx_count, 0);
+	/* Where to sign on is remembered until the next answer. */
+	struct zt_network_view view;
+	zt_config_refuse(c->v.node, c->v.now, &to, VL2_ERROR_AUTHENTICATION_REQUIRED,
+			 "https://login.example/?a=b\n");
+	assert_true(zt_network_find(c->v.node, c->nwid, &view) && view.has_login);
+	assert_int_equal(view.status, ZT_NETWORK_AUTHENTICATION_REQUIRED);
+	assert_string_equal(view.login_url, "https://login.example/?a=b\n");
+	zt_config_refuse(c->v.node, c->v.now, &to, ERROR_NETWORK_ACCESS_DENIED, NULL);
+	assert_true(zt_network_find(c->v.node, c->nwid, &view) && !view.has_login);
+	assert_string_equal(view.login_url, "");
 	cast_free(c);
 }
 

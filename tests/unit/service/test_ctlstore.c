@@ -71,11 +71,13 @@ static void on_config(void *context, const struct zt_reply_to *to, const void *c
 	(void)chunk;
 	(void)length;
 }
-static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code)
+static void on_refuse(void *context, const struct zt_reply_to *to, uint8_t code,
+		      const char *login_url)
 {
 	(void)context;
 	(void)to;
 	(void)code;
+	(void)login_url;
 }
 static void on_credentials(void *context, uint64_t member, const void *payload, size_t length)
 {
