@@ -56,7 +56,7 @@ static int address_odd(int family, const struct sockaddr *sa, socklen_t length,
 		return -EAFNOSUPPORT;
 	}
 	if (family == AF_INET6 && in.sin_family != AF_INET) {
-		return -EAFNOSUPPORT;
+		return -EINVAL; /* as udpv6_sendmsg() */
 	}
 	in.sin_family = AF_INET;
 	int error = addr_in(AF_INET, (struct sockaddr *)&in, sizeof in, out);
@@ -84,7 +84,8 @@ static int address_read(int fd, const struct who *who, const struct sockaddr *sa
 static bool has_address(const struct who *who, const struct msghdr *m)
 {
 	return m->msg_name && m->msg_namelen > 0 &&
-	       !(who->family == AF_INET6 && m->msg_namelen >= sizeof(sa_family_t) &&
+	       !(who->family == AF_INET6 && !addr_is_null(m->msg_name) &&
+		 m->msg_namelen >= sizeof(sa_family_t) &&
 		 ((const struct sockaddr *)m->msg_name)->sa_family == AF_UNSPEC);
 }
 
@@ -119,8 +120,9 @@ static int head_make(int fd, const struct msghdr *m, struct rpc_dgram *head)
 	return error ? error : 1;
 }
 
-static int length_check(const struct msghdr *m)
+static int length_check(int fd, const struct msghdr *m)
 {
+	struct who who;
 	size_t length = 0;
 	if (m->msg_iovlen > IOV_LIMIT) {
 		return -EMSGSIZE;
@@ -130,6 +132,9 @@ static int length_check(const struct msghdr *m)
 		if (m->msg_iov[i].iov_len > RPC_DGRAM_UDP6_MAX || length > RPC_DGRAM_UDP6_MAX) {
 			return -EMSGSIZE;
 		}
+	}
+	if (unlikely(length > RPC_DGRAM_UDP4_MAX) && ident_who(fd, &who) && who.family == AF_INET) {
+		return -EMSGSIZE;
 	}
 	return 0;
 }
@@ -177,10 +182,11 @@ static ssize_t __attribute__((noinline)) send_with_many(int fd, const struct msg
 ssize_t dgram_sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	struct iovec few[IOV_FEW];
-	if (flags & MSG_OOB) {
-		return -EOPNOTSUPP;
+	struct who who;
+	if (unlikely(flags & MSG_OOB) && ident_who(fd, &who) && who.family == AF_INET) {
+		return -EOPNOTSUPP; /* IPv6 does not look at it */
 	}
-	int error = length_check(m);
+	int error = length_check(fd, m);
 	if (error) {
 		return error;
 	}

@@ -70,6 +70,12 @@ bool ident_is_idle(int fd);
 
 /* ---- addr.c: addresses of the program -------------------------------------------------------- */
 
+/* In the page that is never mapped: NULL, and a member of what NULL points at. Costs nothing, so
+ * also on the data path; the kernel says EFAULT then. */
+static inline bool addr_is_null(const void *p)
+{
+	return (uintptr_t)p < 4096;
+}
 /* Can `length` bytes at `p` be read? (the kernel says EFAULT, we must not crash) */
 bool addr_readable(const void *p, size_t length);
 /* The program's sockaddr for a socket of `family`. -EFAULT, -EINVAL (too short), -EAFNOSUPPORT

@@ -81,7 +81,7 @@ static ssize_t dgram_received(int fd, void *bytes, size_t length, int flags, str
 static bool is_dgram_after_all(int fd, const struct sockaddr *sa, socklen_t length)
 {
 	struct who who;
-	return unlikely(sa != NULL) && length >= sizeof sa->sa_family &&
+	return unlikely(!addr_is_null(sa)) && length >= sizeof sa->sa_family &&
 	       (sa->sa_family == AF_INET || sa->sa_family == AF_INET6) &&
 	       hint_get(fd) == HINT_NONE && dgram_is(fd, &who);
 }
@@ -195,7 +195,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	if (!on()) {
 		return real.sendmsg(fd, m, flags);
 	}
-	if (!m) {
+	if (addr_is_null(m)) {
 		return real.sendmsg(fd, m, flags); /* EFAULT */
 	}
 	if (dgram_hinted(fd) || is_dgram_after_all(fd, m->msg_name, m->msg_namelen)) {
