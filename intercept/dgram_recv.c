@@ -83,8 +83,10 @@ static void head_take_out(struct taken *t, const struct iovec *iov, size_t count
 		size_t n = total - at < STEP ? total - at : STEP;
 		size_t inside = at >= room ? 0 : room - at < n ? room - at : n;
 		iov_copy(iov, count, at, piece, inside, false);
-		memcpy(piece + inside, (const uint8_t *)&t->spill + (at + inside - room),
-		       n - inside);
+		if (inside < n) {
+			memcpy(piece + inside, (const uint8_t *)&t->spill + (at + inside - room),
+			       n - inside);
+		}
 		iov_copy(iov, count, at - STEP, piece, n, true);
 	}
 	t->spill = *head;

@@ -94,7 +94,8 @@ static int to_choose(const struct vsock *s, const struct rpc_dgram *h, struct rp
 {
 	if (h->peer.family == 0) {
 		*to = s->remote;
-		return s->dgram->is_connected ? 0 : -EDESTADDRREQ;
+		bool is_somewhere = to->port_be != 0 || s->dgram->is_ping;
+		return !s->dgram->is_connected ? -EDESTADDRREQ : is_somewhere ? 0 : -EINVAL;
 	}
 	*to = vsock_address(s, &h->peer);
 	if (vaddr_is_any(to)) {

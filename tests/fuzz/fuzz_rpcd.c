@@ -4,6 +4,7 @@
  * Whatever comes: no descriptor is lost, and when the program's ends are closed nothing remains.
  * The input is a list of messages: kind of A, kind of reply, events of the stack, length, bytes.
  */
+#include "service/vdgram.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/service/rig.h"
 
@@ -28,6 +29,9 @@ static int socket_new(uint8_t how)
 {
 	struct vsock *s = vsock_new(rig.net.vhost, CLIENT_UID, AF_INET);
 	BUG_ON(!s);
+	if (how & 2) {
+		BUG_ON(vdgram_new(s, (how & 4) != 0) != 0);
+	}
 	int a = vsock_pair(s, (how & 1) != 0);
 	BUG_ON(a < 0);
 	hold(a);
@@ -39,7 +43,7 @@ static int descriptor_of(uint8_t kind)
 	int pair[2];
 	switch (kind % 5) {
 	case 0:
-		return dup(socket_new(kind));
+		return dup(socket_new((uint8_t)(kind / 5)));
 	case 1:
 		return held_count > 0 ? dup(held[kind % held_count]) : dup(dev_null);
 	case 2:
@@ -108,7 +112,7 @@ static void make_plausible(uint8_t *bytes)
 	} else if (h->op == RPC_SOCKET) {
 		struct rpc_socket *m = (void *)bytes;
 		m->family = AF_INET;
-		m->type = SOCK_STREAM;
+		m->type = m->type & 1 ? SOCK_STREAM : SOCK_DGRAM;
 		m->protocol = 0;
 	} else if (h->op == RPC_SETOPT || h->op == RPC_GETOPT) {
 		struct rpc_option *m = (void *)bytes;

@@ -102,7 +102,7 @@ static int op_source_for(struct stack *s, const struct stack_ip *remote, struct 
 		out->bytes[1] = remote->bytes[1];
 		return 0;
 	}
-	if (remote->family == 6 || remote->bytes[0] != 10) {
+	if (remote->family == 6 || (remote->bytes[0] != 10 && remote->bytes[0] < 224)) {
 		return -ENETUNREACH;
 	}
 	*out = (struct stack_ip){ .bytes = { 10, 0, 0, 1 }, .family = 4 };
@@ -211,6 +211,87 @@ static void op_info(const struct stack_tcp *tcp, struct stack_tcp_info *out)
 	    (struct stack_tcp_info){ .state = 1, .mss = 1360, .rtt_us = 1234, .cwnd_bytes = 13600 };
 }
 
+/* ---- datagrams ---- */
+
+static int op_udp_open(struct stack *s, uint16_t port, unsigned families)
+{
+	check(port != 0 && families != 0, "udp_open of nothing");
+	s->udp_ports[port]++;
+	return 0;
+}
+
+static void op_udp_close(struct stack *s, uint16_t port, unsigned families)
+{
+	check(families != 0 && s->udp_ports[port] > 0, "udp_close without udp_open");
+	s->udp_ports[port]--;
+}
+
+static int datagram_keep(struct stack *s, const struct fake_datagram *d, const struct iovec *iov,
+			 int count)
+{
+	check(d->local.port != 0, "a datagram from port 0");
+	if (s->send_error != 0) {
+		return s->send_error;
+	}
+	s->datagram = *d;
+	for (int i = 0; i < count; i++) {
+		size_t at = s->datagram.length;
+		s->datagram.length += iov[i].iov_len;
+		if (at < sizeof s->datagram.bytes) {
+			size_t room = sizeof s->datagram.bytes - at;
+			memcpy(s->datagram.bytes + at, iov[i].iov_base,
+			       iov[i].iov_len < room ? iov[i].iov_len : room);
+		}
+	}
+	s->datagram_count++;
+	return 0;
+}
+
+static int op_udp_send(struct stack *s, const struct stack_ip *local, const struct stack_ip *remote,
+		       const struct stack_marks *marks, const struct iovec *iov, int count)
+{
+	struct fake_datagram d = { .local = *local, .remote = *remote, .marks = *marks };
+	check(remote->port != 0, "a datagram to port 0");
+	return datagram_keep(s, &d, iov, count);
+}
+
+static int op_echo_send(struct stack *s, const struct stack_ip *local,
+			const struct stack_ip *remote, const struct stack_marks *marks,
+			const struct iovec *iov, int count)
+{
+	struct fake_datagram d = {
+		.local = *local, .remote = *remote, .marks = *marks, .is_echo = true
+	};
+	return datagram_keep(s, &d, iov, count);
+}
+
+static int op_group_join(struct stack *s, const struct stack_ip *group)
+{
+	(void)group;
+	s->group_count++;
+	return 0;
+}
+
+static int op_group_leave(struct stack *s, const struct stack_ip *group)
+{
+	(void)group;
+	check(s->group_count > 0, "group_leave without group_join");
+	s->group_count--;
+	return 0;
+}
+
+bool fakestack_datagram(struct stack *stack, const struct stack_ip *local,
+			const struct stack_ip *remote, const void *bytes, uint32_t length)
+{
+	struct stack_datagram d = { .local = *local,
+				    .remote = *remote,
+				    .ttl = 61,
+				    .tos = 8,
+				    .bytes = bytes,
+				    .length = length };
+	return stack->udp_ports[local->port] > 0 && stack->callbacks.datagram(stack->context, &d);
+}
+
 const struct stack_ops *fakestack_ops(void)
 {
 	static const struct stack_ops ops = {
@@ -233,6 +314,12 @@ const struct stack_ops *fakestack_ops(void)
 		.tcp_abort = op_abort,
 		.tcp_option_set = op_option_set,
 		.tcp_info = op_info,
+		.udp_open = op_udp_open,
+		.udp_close = op_udp_close,
+		.udp_send = op_udp_send,
+		.echo_send = op_echo_send,
+		.group_join = op_group_join,
+		.group_leave = op_group_leave,
 	};
 	return &ops;
 }

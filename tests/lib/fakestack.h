@@ -29,6 +29,15 @@ struct stack_tcp {
 	int options[16]; /* last value set; index enum stack_option */
 };
 
+/* One datagram that the caller sent. */
+struct fake_datagram {
+	struct stack_ip local, remote;
+	struct stack_marks marks;
+	bool is_echo;
+	size_t length;
+	uint8_t bytes[256]; /* its beginning */
+};
+
 struct stack {
 	struct stack_callbacks callbacks;
 	void *context;
@@ -37,6 +46,11 @@ struct stack {
 	int connect_error; /* next tcp_connect fails with it */
 	size_t default_room;
 	unsigned connect_count;
+	unsigned udp_ports[65536];
+	int group_count;
+	int send_error; /* udp_send and echo_send fail with it */
+	unsigned datagram_count;
+	struct fake_datagram datagram; /* the last one */
 };
 
 struct stack *fakestack_new(const struct stack_callbacks *callbacks, void *context);
@@ -48,6 +62,9 @@ struct stack_tcp *fakestack_last(struct stack *stack);
 /* A peer connects: admit, then accepted. NULL if it was refused; *was_admitted says where. */
 struct stack_tcp *fakestack_incoming(struct stack *stack, const struct stack_ip *local,
 				     const struct stack_ip *remote, bool *was_admitted);
+/* A datagram arrives; what the `datagram` callback said. */
+bool fakestack_datagram(struct stack *stack, const struct stack_ip *local,
+			const struct stack_ip *remote, const void *bytes, uint32_t length);
 void fakestack_establish(struct stack_tcp *tcp);
 /* Bytes arrive. */
 void fakestack_receive(struct stack_tcp *tcp, const void *bytes, size_t length);
