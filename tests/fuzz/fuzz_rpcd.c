@@ -27,7 +27,7 @@ static void hold(int fd)
 /* A new virtual socket of the "program". */
 static int socket_new(uint8_t how)
 {
-	struct vsock *s = vsock_new(rig.net.vhost, CLIENT_UID, AF_INET);
+	struct vsock *s = vsock_new(rig.net.vhost, CLIENT_UID, how & 8 ? AF_INET6 : AF_INET);
 	BUG_ON(!s);
 	if (how & 2) {
 		BUG_ON(vdgram_new(s, (how & 4) != 0) != 0);
@@ -63,8 +63,9 @@ static int descriptor_of(uint8_t kind)
 static void stack_event(uint8_t what)
 {
 	struct stack_tcp *tcp = fakestack_last(rig.net.stack);
-	struct stack_ip to = rig_ip("10.0.0.1", (uint16_t)(what % 4));
-	struct stack_ip from = rig_ip("10.0.0.2", (uint16_t)(1000 + what));
+	bool is_v6 = what >= 16;
+	struct stack_ip to = rig_ip(is_v6 ? "fd00::1" : "10.0.0.1", (uint16_t)(what % 4));
+	struct stack_ip from = rig_ip(is_v6 ? "fd00::2" : "10.0.0.2", (uint16_t)(1000 + what));
 	if (what % 8 == 0) {
 		(void)fakestack_incoming(rig.net.stack, &to, &from, NULL);
 		return;
@@ -102,16 +103,22 @@ static void stack_event(uint8_t what)
 /* Most random messages would be refused at the door; these get through it. */
 static void make_plausible(uint8_t *bytes)
 {
-	static const char *const addresses[] = { "0.0.0.0", "127.0.0.1", "10.0.0.1", "10.0.0.2" };
+	static const char *const addresses[] = {
+		"0.0.0.0", "127.0.0.1", "10.0.0.1",         "10.0.0.2",        "::",
+		"::1",     "fd00::1",   "::ffff:127.0.0.1", "::ffff:10.0.0.2", "fe80::9",
+	};
+	enum { ADDRESSES = sizeof addresses / sizeof addresses[0] };
 	struct rpc_header *h = (void *)bytes;
 	h->op %= RPC_PING + 2;
 	h->flags |= RPC_HAVE_FD | RPC_HAVE_REPLY;
 	if (h->op == RPC_BIND || h->op == RPC_CONNECT) {
 		struct rpc_bind *m = (void *)bytes;
-		m->addr = rig_address(addresses[m->addr.addr[0] % 4], m->addr.addr[1] % 4);
+		uint32_t scope = m->addr.addr[2] % 4U;
+		m->addr = rig_address(addresses[m->addr.addr[0] % ADDRESSES], m->addr.addr[1] % 4);
+		m->addr.scope = scope;
 	} else if (h->op == RPC_SOCKET) {
 		struct rpc_socket *m = (void *)bytes;
-		m->family = AF_INET;
+		m->family = m->family & 1 ? AF_INET6 : AF_INET;
 		m->type = m->type & 1 ? SOCK_STREAM : SOCK_DGRAM;
 		m->protocol = 0;
 	} else if (h->op == RPC_SETOPT || h->op == RPC_GETOPT) {
@@ -168,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		dev_null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	}
 	rig_open(&rig, true);
+	rig.net.addresses[rig.net.address_count++] = rig_ip("fd00::1", 0);
 	size_t before = rig_fd_count();
 	for (size_t used = 0; used < size;) {
 		used += message(data + used, size - used);

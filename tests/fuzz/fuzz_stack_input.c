@@ -9,7 +9,8 @@
  * payload length, bytes 2  u16 ms pass 3  an operation: which, connection, u16 argument 4  an IPv6
  * packet to us from a neighbour: next header, u16 length, bytes (the seeds of neighbour discovery,
  * fragments and ICMPv6) 5  the same for IPv4: protocol, u16 fragment field, u16 length, bytes 6  a
- * datagram or echo request of ours: which, where to, u16 length 7  ports and groups: which, u16
+ * datagram or echo request of ours: which, where to, u16 length 7  ports and groups: which, u16 8
+ * an ICMP error about a segment of ours: type, code, u16 MTU, which, i16 beside its sequence number
  */
 #include "base/rd.h"
 #include "stack/internal.h"
@@ -350,6 +351,29 @@ static void step_send(struct rd *r)
 	}
 }
 
+static void step_error(struct rd *r)
+{
+	static const uint8_t headers[] = {
+		8,    0, 0x45, 0, 0,  56, 0, 0, 0,  0, 64, 1, 0,  0,                    /* ICMP */
+		10,   0, 0,    2, 10, 0,  0, 1, 0,  0, 0,  0, 0,  0, 0, 0,              /* ... */
+		0x45, 0, 4,    0, 0,  0,  0, 0, 64, 6, 0,  0, 10, 0, 0, 1, 10, 0, 0, 2, /* quoted */
+	};
+	uint8_t frame[70] = { 0 }, type = rd_u8(r), code = rd_u8(r);
+	uint16_t mtu = rd_u16(r);
+	uint8_t which = rd_u8(r), slot = which % PEER_PORTS;
+	int16_t sequence = (int16_t)rd_u16(r);
+	memcpy(frame, OUR_MAC, 6);
+	memcpy(frame + 6, PEER_MAC, 6);
+	memcpy(frame + 12, headers, sizeof(headers));
+	frame[34] = type;
+	frame[35] = code;
+	put(frame + 40, mtu, 2);
+	put(frame + 62, which & 0x80 ? 80 : 0x5000u + (which >> 2) % CONNS, 2);
+	put(frame + 64, 0x4000u + slot, 2);
+	put(frame + 66, peers[slot].expected + (uint32_t)sequence, 4);
+	input(frame, sizeof(frame));
+}
+
 static void step_names(struct rd *r)
 {
 	uint8_t which = rd_u8(r);
@@ -377,7 +401,7 @@ static void step_names(struct rd *r)
 
 static void step(struct rd *r)
 {
-	switch (rd_u8(r) % 8) {
+	switch (rd_u8(r) % 9) {
 	case 0: {
 		size_t length = rd_u16(r);
 		length = length < rd_left(r) ? length : rd_left(r);
@@ -402,6 +426,9 @@ static void step(struct rd *r)
 		break;
 	case 7:
 		step_names(r);
+		break;
+	case 8:
+		step_error(r);
 		break;
 	default:
 		step_operation(r);
