@@ -136,7 +136,9 @@ static void on_socket(struct request *q)
 		.h = { .length = sizeof r, .op = RPC_SOCKET, .seq = q->h.seq },
 		.id = s->id,
 	};
-	(void)rpc_send(q->reply, &r, sizeof r, &a, 1, MSG_DONTWAIT);
+	if (rpc_send(q->reply, &r, sizeof r, &a, 1, MSG_DONTWAIT) == -ETOOMANYREFS) {
+		answer_error(q, ENOBUFS); /* too many descriptors of ours are under way */
+	}
 	(void)close(a); /* if it did not arrive, this was the last one: HUP ends the record */
 }
 

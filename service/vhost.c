@@ -190,7 +190,8 @@ static void accept_retry(struct vhost *vhost)
 {
 	vhost->accept_retry_ms = INT64_MAX;
 	for (struct vsock *s = vhost->all.first; s; s = s->all.next) {
-		if (s->state == VSOCK_LISTEN && s->listener->waiting.first) {
+		if (s->state == VSOCK_LISTEN &&
+		    (s->listener->waiting.first || s->listener->knocking.first)) {
 			vsock_ready(s);
 		}
 	}

@@ -360,6 +360,10 @@ void vsock_top_up(struct vsock *listener)
 	if (!l->waiting.first && !l->knocking.first && !l->is_out_armed) {
 		return;
 	}
+	if (listener->vhost->accept_retry_ms != INT64_MAX) {
+		return; /* at rest: a record that is refused frees its memory, which is an EPOLLOUT
+			 */
+	}
 	in_flight_measure(listener);
 	int error = 0;
 	while (error == 0 && l->waiting.first && l->in_flight < in_flight_limit(l)) {

@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 
 #include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
 
 static void test_kernel_proof(void **state)
 {
@@ -468,6 +470,85 @@ static void test_deferred(void **state)
 	rig_close(&r);
 }
 
+/* Descriptors that are under way in unix sockets count against the user: put more there than
+ * RLIMIT_NOFILE allows. The end that holds them. */
+static int inflight_exhaust(void)
+{
+	enum { MESSAGE_FDS = 250, MESSAGES = 4 };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
+	} control;
+	int pair[2], fds[MESSAGE_FDS];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	for (int i = 0; i < MESSAGE_FDS; i++) {
+		fds[i] = STDERR_FILENO;
+	}
+	memset(&control, 0, sizeof control);
+	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fds),
+					   .cmsg_level = SOL_SOCKET,
+					   .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof control };
+	for (int i = 0; i < MESSAGES; i++) {
+		assert_int_equal(sendmsg(pair[0], &m, 0), 1);
+	}
+	(void)close(pair[0]);
+	return pair[1];
+}
+
+/* ETOOMANYREFS (decision S6): the queue rests, does not spin, and goes on; nothing is lost. */
+static void test_too_many_in_flight(void **state)
+{
+	(void)state;
+	enum { LIMIT = 500, NOBODY = 65534 };
+	struct rig r;
+	struct rpc_accept record;
+	struct rlimit before, low;
+	rig_open(&r, true);
+	int a = rig_listener(&r, "0.0.0.0", 80, 5), holder = inflight_exhaust(), pair[2];
+	struct rpc_socket m = {
+		.h = { .length = sizeof m, .op = RPC_SOCKET, .flags = RPC_HAVE_REPLY },
+		.family = AF_INET,
+		.type = SOCK_STREAM
+	};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(rpc_send(r.control, &m, sizeof m, &pair[1], 1, 0), 0);
+	bool is_root = geteuid() == 0;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit){ .rlim_cur = LIMIT, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_true(!is_root || seteuid(NOBODY) == 0); /* root may have as many as it likes */
+	struct stack_ip to = rig_ip("10.0.0.1", 80), from = rig_ip("10.0.0.2", 5000);
+	struct stack_tcp *tcp = fakestack_incoming(r.net.stack, &to, &from, NULL);
+	fakestack_receive(tcp, "GET", 3);
+	rig_settle(&r);
+	struct rpc_header answer = { .error = 0 };
+	assert_int_equal(recv(pair[0], &answer, sizeof answer, MSG_DONTWAIT), sizeof answer);
+	assert_int_equal(answer.error, ENOBUFS);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	assert_int_equal(rig_accept(&r, a, &record), -EAGAIN);
+	rig_sleep(&r, VSOCK_ACCEPT_RETRY_MS);
+	assert_int_equal(rig_accept(&r, a, &record), -EAGAIN);
+	(void)close(holder);
+	rig_sleep(&r, VSOCK_ACCEPT_RETRY_MS);
+	assert_true(!is_root || seteuid(0) == 0);
+	int c = rig_accept(&r, a, &record);
+	char text[8] = "";
+	assert_int_equal(read(c, text, sizeof text), 3);
+	assert_int_equal(tcp->end, FAKE_ALIVE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	(void)close(a);
+	(void)close(c);
+	rig_close(&r);
+}
+
 static void test_queued_reset_is_delivered(void **state)
 {
 	(void)state;
@@ -620,6 +701,7 @@ int main(void)
 		cmocka_unit_test(test_accepted_ends_with_fin),
 		cmocka_unit_test(test_port_of_the_dead),
 		cmocka_unit_test(test_deferred),
+		cmocka_unit_test(test_too_many_in_flight),
 		cmocka_unit_test(test_queued_reset_is_delivered),
 		cmocka_unit_test(test_descriptors_run_out),
 		cmocka_unit_test(test_address_goes_away),
