@@ -31,6 +31,7 @@ static const struct command {
 	{ "health", "", "Is every joined network usable?", cmd_health, false },
 	{ "wait", "<network ID> [--timeout S]", "Wait until it is usable", cmd_wait, true },
 	{ "diagnose", "", "Say what is wrong and what helps", cmd_diagnose, false },
+	{ "restart", "", "Let the program on disk take over", cmd_restart, false },
 	{ "whois", "<address|IP>", "Who is that?", cmd_whois, false },
 	{ "sockets", "[network ID]", "Virtual sockets of the programs", cmd_sockets, false },
 	{ "capture", "<network ID> -w <file>", "Capture packets (-c count)", cmd_capture, true },

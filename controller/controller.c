@@ -34,6 +34,11 @@ int controller_new(const struct controller_config *config, struct zt_now now,
 	return 0;
 }
 
+void controller_save(struct controller *c)
+{
+	records_save(c, SIZE_MAX);
+}
+
 void controller_free(struct controller *c, struct zt_now now)
 {
 	if (!c) {

@@ -61,6 +61,8 @@ struct controller_config {
 
 int controller_new(const struct controller_config *config, struct zt_now now,
 		   struct controller **out) ZT_MUST_CHECK;
+/* Saves what is unsaved through the store, now. */
+void controller_save(struct controller *c);
 /* Saves what is unsaved through the store, frees. Jobs under way must be done or dropped before
  * (controller_job_drop). */
 void controller_free(struct controller *controller, struct zt_now now);

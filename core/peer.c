@@ -109,6 +109,14 @@ static void peer_store(const struct zt_node *node, const struct peer *peer)
 	node_store(node, ZT_STORE_PEER, peer->identity.address, bytes, wr_length(&w));
 }
 
+void zt_peers_save(const struct zt_node *node)
+{
+	const struct peer *peer;
+	for (size_t i = 0; (peer = peers_at(&node->peers, i)) != NULL; i++) {
+		peer_store(node, peer);
+	}
+}
+
 void peer_forget(struct zt_node *node, struct peer *peer)
 {
 	peer_store(node, peer);

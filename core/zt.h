@@ -206,6 +206,9 @@ void zt_socket_gone(struct zt_node *node, int32_t socket);
 /* A peers.d record from disk (vl1 18a): HELLO goes to its addresses. */
 int zt_peer_restore(struct zt_node *node, struct zt_now now, const void *bytes, size_t length);
 
+/* Store every peer now, as when the node is freed. */
+void zt_peers_save(const struct zt_node *node);
+
 /* ---- what the operator knows of the physical network (vl1 16) -------------------------------- */
 
 /* Of several networks that hold an address, the first counts. */

@@ -111,6 +111,7 @@ api_handler api_status, api_health, api_config, api_network, api_peer, api_moon;
 api_handler api_netcon; /* what the reference does not have (docs/api.md) */
 /* /netcon/sockets; of one network if `nwid_text` is not NULL. */
 void api_sockets(struct service *service, const char *nwid_text, struct api_reply *reply);
+api_handler api_restart; /* a part of api_netcon */
 api_handler api_metrics;
 api_handler api_controller; /* /controller... and /unstable/controller... (vl2 9.7) */
 

@@ -286,6 +286,11 @@ static void capture(struct service *service, const struct api_request *request,
 void api_netcon(struct service *service, const struct api_request *request, struct api_reply *reply)
 {
 	const struct api_path *path = request->path;
+	if (request->method == API_POST && path->count == 2 &&
+	    strcmp(path->parts[1], "restart") == 0) {
+		api_restart(service, request, reply);
+		return;
+	}
 	if (request->method != API_GET || path->count < 2) {
 		return;
 	}

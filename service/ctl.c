@@ -120,6 +120,11 @@ int ctl_open(struct service *service, const struct identity *identity)
 	return error;
 }
 
+void ctl_save(struct service *service)
+{
+	controller_save(service->controller);
+}
+
 void ctl_close(struct service *service)
 {
 	if (service->controller) {

@@ -16,6 +16,9 @@ int ctl_open(struct service *service, const struct identity *identity);
  * them). */
 void ctl_close(struct service *service);
 
+/* Hand what is unsaved to the worker. */
+void ctl_save(struct service *service);
+
 /* The core's config_request callback. */
 void ctl_request(struct service *service, const struct zt_config_request *request);
 void ctl_advance(struct service *service, struct zt_now now);

@@ -2,6 +2,7 @@
 #include "service/daemonize.h"
 
 #include "service/log.h"
+#include "service/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,7 @@ int daemonize_begin(void)
 	return ends[1];
 }
 
-void daemonize_ready(int fd, const char *log_path)
+void daemonize_ready(int fd, const char *log_path, int supervisor)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
@@ -60,6 +61,10 @@ void daemonize_ready(int fd, const char *log_path)
 	}
 	if (log >= 0) {
 		(void)close(log);
+	}
+	if (supervisor >= 0) { /* it must not keep the terminal either */
+		const int fds[2] = { STDIN_FILENO, STDERR_FILENO };
+		(void)supervisor_send(supervisor, SUPERVISOR_STDIO, 0, fds, 2);
 	}
 	char answer = 0;
 	ssize_t n = write(fd, &answer, 1);

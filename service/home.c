@@ -91,6 +91,17 @@ static int home_create(struct service *service, const char *path, char *error)
 	return 0;
 }
 
+/* Who has the home, for the sentence that a second service prints. */
+static void lock_note(const struct service *service, pid_t pid)
+{
+	char text[16];
+	int length = snprintf(text, sizeof text, "%ld", (long)pid);
+	if (ftruncate(service->lock_fd, 0) != 0 ||
+	    pwrite(service->lock_fd, text, (size_t)length, 0) != length) {
+		log_warn_errno("home", "cannot note the service's pid in zerotier-one.lock");
+	}
+}
+
 static int home_lock(struct service *service, char *error)
 {
 	char path[HOME_PATH_BYTES], pid[16] = "";
@@ -110,17 +121,18 @@ static int home_lock(struct service *service, char *error)
 		    "home directory of its own.",
 		    service->home, pid[0] != '\0' ? pid : "unknown");
 	}
-	int length = snprintf(pid, sizeof pid, "%ld", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length) {
-		log_warn_errno("home", "cannot note our pid file=%s", path);
-	}
 	service->lock_fd = fd;
+	lock_note(service, getpid());
 	return 0;
 }
 
-int home_open(struct service *service, const char *path, char error[HOME_ERROR_BYTES])
+int home_open(struct service *service, const char *path, bool is_successor,
+	      char error[HOME_ERROR_BYTES])
 {
-	return home_create(service, path, error) == 0 ? home_lock(service, error) : -1;
+	if (home_create(service, path, error) != 0) {
+		return -1;
+	}
+	return is_successor ? 0 : home_lock(service, error); /* else it comes with the rest */
 }
 
 void home_close(struct service *service)
@@ -339,6 +351,13 @@ bool home_planet_is_loopback(const void *bytes, size_t length)
 	return is_loopback;
 }
 
+static int pid_save(const struct service *service, pid_t pid, char *error)
+{
+	char text[16];
+	(void)snprintf(text, sizeof text, "%ld", (long)pid);
+	return text_save(service, "zerotier-one.pid", text, 0644, error);
+}
+
 int home_announce(const struct service *service, char error[HOME_ERROR_BYTES])
 {
 	char text[16];
@@ -346,6 +365,14 @@ int home_announce(const struct service *service, char error[HOME_ERROR_BYTES])
 	if (text_save(service, "zerotier-one.port", text, 0644, error) != 0) {
 		return -1;
 	}
-	(void)snprintf(text, sizeof text, "%ld", (long)getpid());
-	return text_save(service, "zerotier-one.pid", text, 0644, error);
+	return pid_save(service, getpid(), error);
+}
+
+void home_successor(const struct service *service, pid_t pid)
+{
+	char error[HOME_ERROR_BYTES];
+	lock_note(service, pid);
+	if (pid_save(service, pid, error) != 0) {
+		log_err("home", "%s", error);
+	}
 }

@@ -23,8 +23,10 @@ enum {
 };
 
 /* Create the directory and its sub-directories if they are missing, check that we may write there,
- * make the path absolute in service->home, take the lock that keeps a second service out. */
-int home_open(struct service *service, const char *path, char error[HOME_ERROR_BYTES]);
+ * make the path absolute in service->home, take the lock that keeps a second service out (a
+ * successor gets it from its predecessor). */
+int home_open(struct service *service, const char *path, bool is_successor,
+	      char error[HOME_ERROR_BYTES]);
 /* Remove zerotier-one.pid and release the lock. */
 void home_close(struct service *service);
 
@@ -40,6 +42,8 @@ int home_planet(const struct service *service, char **bytes, size_t *length,
 bool home_planet_is_loopback(const void *bytes, size_t length);
 /* zerotier-one.pid and zerotier-one.port. */
 int home_announce(const struct service *service, char error[HOME_ERROR_BYTES]);
+/* The same for the process that takes over from us. */
+void home_successor(const struct service *service, pid_t pid);
 
 /* "HOME/name" into `out`; returns `out`. */
 char *home_path(const struct service *service, char out[HOME_PATH_BYTES], const char *format, ...)

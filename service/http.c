@@ -8,6 +8,7 @@
 #include "service/http.h"
 
 #include "service/api.h"
+#include "service/handover.h"
 #include "service/hold.h"
 #include "service/http_body.h"
 #include "service/log.h"
@@ -33,6 +34,7 @@ struct http_listener {
 	struct watch watch;
 	struct http *http;
 	struct MHD_Daemon *daemon;
+	int fd; /* where it listens */
 };
 
 struct http {
@@ -253,7 +255,8 @@ static int listen_at(const struct zt_endpoint *local)
 static int listener_open(struct http *http, struct http_listener *listener,
 			 const struct zt_endpoint *local)
 {
-	int fd = listen_at(local);
+	int fd = inherited_http(http->service, (size_t)(listener - http->listeners));
+	fd = fd < 0 ? listen_at(local) : fd;
 	if (fd < 0) {
 		return fd;
 	}
@@ -271,6 +274,7 @@ static int listener_open(struct http *http, struct http_listener *listener,
 	const union MHD_DaemonInfo *info =
 	    MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	listener->http = http;
+	listener->fd = fd;
 	listener->watch = (struct watch){ .fd = info ? info->epoll_fd : -1, .kind = WATCH_HTTP };
 	return loop_add(http->service->loop, &listener->watch, EPOLLIN);
 }
@@ -282,6 +286,7 @@ int http_open(struct service *service, struct http **out)
 		return -ENOMEM;
 	}
 	http->service = service;
+	http->listeners[0].http = http->listeners[1].http = http;
 	bool is_public = service->settings.management_count > 0;
 	struct zt_endpoint v4 = { .family = 4, .port = service->settings.primary_port };
 	struct zt_endpoint v6 = { .family = 6, .port = service->settings.primary_port };
@@ -354,4 +359,26 @@ int64_t http_deadline(const struct http *http, int64_t now_ms)
 		}
 	}
 	return deadline;
+}
+
+int http_socket(const struct http *http, size_t index)
+{
+	return http->listeners[index].daemon ? http->listeners[index].fd : -1;
+}
+
+void http_finish(struct http *http, int rounds)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (http->listeners[i].daemon) {
+			(void)MHD_quiesce_daemon(http->listeners[i].daemon);
+		}
+	}
+	hold_end_all(http->service);
+	for (int round = 0; round < rounds; round++) {
+		for (size_t i = 0; i < 2; i++) {
+			if (http->listeners[i].daemon) {
+				(void)MHD_run(http->listeners[i].daemon);
+			}
+		}
+	}
 }

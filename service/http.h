@@ -17,4 +17,9 @@ void http_advance(struct http *http, int64_t now_ms);
 int64_t http_deadline(const struct http *http, int64_t now_ms);
 void http_on_ready(struct watch *w); /* WATCH_HTTP */
 
+/* The descriptor that listens for IPv4 (0) or IPv6 (1); -1 = none. */
+int http_socket(const struct http *http, size_t index);
+/* A successor listens now: accept nobody, answer who waits, in that many rounds. */
+void http_finish(struct http *http, int rounds);
+
 #endif

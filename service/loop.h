@@ -25,6 +25,8 @@ enum watch_kind {
 	WATCH_NETLINK,    /* the host's addresses changed */
 	WATCH_HOME,       /* a file of the home directory changed */
 	WATCH_TCP_RELAY,  /* the connection to the TCP relay */
+	WATCH_SUPERVISOR, /* the process that started us */
+	WATCH_SUCCESSOR,  /* the one that is to take over */
 	WATCH_HOLD,       /* an asker of the API whose answer comes later */
 };
 

@@ -7,6 +7,7 @@
  */
 #include "service/ctl.h"
 #include "service/daemonize.h"
+#include "service/handover.h"
 #include "service/home.h"
 #include "service/http.h"
 #include "service/localconf.h"
@@ -19,8 +20,10 @@
 #include "service/reload.h"
 #include "service/sandbox.h"
 #include "service/service.h"
+#include "service/supervisor.h"
 #include "service/tcprelay.h"
 #include "service/udp.h"
+#include "service/vsock.h"
 #include "service/worker.h"
 
 #include <errno.h>
@@ -46,15 +49,19 @@ static const char VERSION[] = "netcon 2.0.0-dev (protocol 12, ZeroTier 1.14.1 co
 static const char COMPATIBLE_VERSION[] = "1.14.1"; /* decision S22 */
 
 static const char *program;
+static int predecessor = -1; /* the channel to it, while we are on trial */
 
 __attribute__((format(printf, 1, 2))) static int fatal(const char *format, ...)
 {
 	va_list arguments;
+	char text[2048];
 	va_start(arguments, format);
-	(void)fprintf(stderr, "%s: fatal error: ", program);
-	(void)vfprintf(stderr, format, arguments);
-	(void)fputc('\n', stderr);
+	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	(void)fprintf(stderr, "%s: fatal error: %s\n", program, text);
+	if (predecessor >= 0) {
+		inherited_fail(predecessor, text);
+	}
 	return -1;
 }
 
@@ -113,6 +120,7 @@ static int signals_open(struct service *service)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGQUIT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR2); /* restart */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -183,7 +191,7 @@ static int home_start(struct service *service, const struct options *options)
 	settings_defaults(&service->base);
 	service->base.primary_port = options->port;
 	service->base.use_sandbox = options->use_sandbox;
-	if (home_open(service, options->home, error) != 0) {
+	if (home_open(service, options->home, predecessor >= 0, error) != 0) {
 		return fatal("%s", error);
 	}
 	service->settings = service->base;
@@ -204,6 +212,24 @@ static void sandbox_start(struct service *service)
 	}
 }
 
+/* Everything that a predecessor holds, but for what was bound already. */
+static int predecessor_take(struct service *service)
+{
+	char error[HANDOVER_TEXT_BYTES];
+	inherited_peers(service);
+	return inherited_networks(service, error) == 0 ? 0 : fatal("%s", error);
+}
+
+/* From here on it is us. */
+static int predecessor_replace(struct service *service)
+{
+	if (inherited_ready(service) != 0) {
+		return fatal("the predecessor goes on by itself");
+	}
+	predecessor = -1;
+	return 0;
+}
+
 static int service_start(struct service *service, const struct options *options)
 {
 	struct identity identity;
@@ -217,6 +243,11 @@ static int service_start(struct service *service, const struct options *options)
 	limits_raise(service);
 	randombytes_buf(service->boot_id, sizeof service->boot_id);
 	int result = loop_open(service);
+	if (result == 0 && predecessor >= 0) {
+		(void)vsock_kernel(); /* measured while the predecessor still serves */
+		result = inherited_receive(service, predecessor, error);
+		result = result == 0 ? 0 : fatal("%s", error);
+	}
 	if (result == 0) {
 		result = node_start(service, &identity);
 	}
@@ -224,15 +255,26 @@ static int service_start(struct service *service, const struct options *options)
 	if (result != 0) {
 		return result;
 	}
-	if (home_announce(service, error) != 0) {
+	if (predecessor < 0 && home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
 	reload_core(service);
 	reload_watch(service);
 	moons_load(service);
 	net_join_listed(service);
-	node_restore_peers(service);
+	if (predecessor < 0) {
+		node_restore_peers(service);
+	} else if (predecessor_take(service) != 0) {
+		return -1;
+	}
+	int failure = handover_new(service, &service->handover);
+	if (failure != 0) {
+		return fatal("cannot start: %s", strerror(-failure));
+	}
 	sandbox_start(service);
+	if (predecessor >= 0 && predecessor_replace(service) != 0) {
+		return -1;
+	}
 	log_info("main", "up address=%010llx port=%u home=%s", (unsigned long long)service->address,
 		 service->settings.primary_port, service->home);
 	return 0;
@@ -267,6 +309,7 @@ static void service_stop(struct service *service)
 	}
 	node_close(service);
 	tcprelay_free(service->tcprelay);
+	handover_free(service->handover);
 	udp_close(service->udp);
 	worker_free(service->worker);
 	reload_unwatch(service);
@@ -281,15 +324,35 @@ static void service_stop(struct service *service)
 	sodium_memzero(service->metrics_token, sizeof service->metrics_token);
 }
 
-static int service_main(const struct options *options)
+/* The process that becomes the service: a child of the supervisor, one way or the other. Returns 0,
+ * or -1 after saying why. */
+static int process_start(struct service *service, const struct options *options, char *const argv[],
+			 int *ready_fd)
 {
-	static struct service service = { .signal_fd = -1,
-					  .lock_fd = -1,
-					  .home_watch = { .fd = -1 } };
+	struct successor ends;
+	if (supervisor_successor(&ends) == 0) {
+		sandbox_close_inherited(SUPERVISOR_HANDOVER_FD + 1);
+		service->supervisor_fd = ends.supervisor;
+		predecessor = ends.handover;
+		return 0;
+	}
+	sandbox_close_inherited(STDERR_FILENO + 1);
+	if (options->is_daemon && (*ready_fd = daemonize_begin()) < 0) {
+		return fatal("cannot go into the background: %s", strerror(errno));
+	}
+	service->supervisor_fd = supervisor_start(argv, *ready_fd);
+	return service->supervisor_fd >= 0
+		   ? 0
+		   : fatal("cannot start a second process: %s", strerror(-service->supervisor_fd));
+}
+
+static int service_main(const struct options *options, char *const argv[])
+{
+	static struct service service = {
+		.signal_fd = -1, .lock_fd = -1, .supervisor_fd = -1, .home_watch = { .fd = -1 }
+	};
 	int ready_fd = -1;
-	sandbox_close_inherited();
-	if (options->is_daemon && (ready_fd = daemonize_begin()) < 0) {
-		(void)fatal("cannot go into the background: %s", strerror(errno));
+	if (process_start(&service, options, argv, &ready_fd) != 0) {
 		return 1;
 	}
 	if (sodium_init() < 0) {
@@ -297,11 +360,15 @@ static int service_main(const struct options *options)
 		return 1;
 	}
 	if (service_start(&service, options) != 0) {
+		if (predecessor >= 0) {
+			_exit(1); /* all that we hold is the predecessor's: no farewell */
+		}
 		service.exit_code = 1;
 	} else {
 		if (ready_fd >= 0) {
 			char path[HOME_PATH_BYTES];
-			daemonize_ready(ready_fd, home_path(&service, path, "netcon.log"));
+			daemonize_ready(ready_fd, home_path(&service, path, "netcon.log"),
+					service.supervisor_fd);
 		}
 		loop_run(service.loop);
 	}
@@ -316,7 +383,7 @@ int main(int argc, char *argv[])
 	options_parse(argc, argv, getenv("ZEROTIER_HOME"), &options);
 	switch (options.action) {
 	case OPTIONS_RUN:
-		return service_main(&options);
+		return service_main(&options, argv);
 	case OPTIONS_HELP:
 		options_help(stdout, program);
 		return 0;

@@ -184,6 +184,14 @@ static int library_load(struct net *net)
 	return 0;
 }
 
+/* A link that is right stays: during a restart programs look it up. */
+static bool is_link_to(const char *path, const char *target)
+{
+	char there[64];
+	ssize_t length = readlink(path, there, sizeof there);
+	return length == (ssize_t)strlen(target) && memcmp(there, target, strlen(target)) == 0;
+}
+
 /* The socket's directory and the link that users know. */
 static int paths_make(struct net *net, char socket_path[HOME_PATH_BYTES])
 {
@@ -203,9 +211,9 @@ static int paths_make(struct net *net, char socket_path[HOME_PATH_BYTES])
 	}
 	int error = file_mkdirs(folder, 0755);
 	(void)snprintf(target, sizeof target, "nc/%016llx/sock", id_of(net));
-	(void)unlink(net->socket_path);
-	if (error == 0 && symlink(target, net->socket_path) != 0) {
-		error = -errno;
+	if (error == 0 && !is_link_to(net->socket_path, target)) {
+		(void)unlink(net->socket_path);
+		error = symlink(target, net->socket_path) == 0 ? 0 : -errno;
 	}
 	if (error != 0) {
 		errno = -error;

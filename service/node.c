@@ -7,6 +7,7 @@
 #include "core/identity.h"
 #include "service/ctl.h"
 #include "service/file.h"
+#include "service/handover.h"
 #include "service/home.h"
 #include "service/log.h"
 #include "service/net.h"
@@ -101,6 +102,12 @@ static void on_store(void *context, enum zt_store kind, uint64_t id, const void 
 	char path[HOME_PATH_BYTES];
 	unsigned long long number = id;
 	mode_t mode = 0600;
+	if (service->peers_out && kind == ZT_STORE_PEER && bytes) {
+		struct wr w = handover_begin_section(service->peers_out, HANDOVER_PEER, length);
+		wr_bytes(&w, bytes, length);
+		handover_end_section(service->peers_out, &w);
+		return;
+	}
 	switch (kind) {
 	case ZT_STORE_PLANET:
 		(void)home_path(service, path, "planet");
@@ -281,6 +288,13 @@ void node_restore_peers(struct service *service)
 	}
 	(void)closedir(folder);
 	log_debug("node", "peers known from the last run count=%u", count);
+}
+
+void node_handover_write(struct service *service, struct handover_out *out)
+{
+	service->peers_out = out;
+	zt_peers_save(service->node);
+	service->peers_out = NULL;
 }
 
 void node_close(struct service *service)

@@ -13,6 +13,9 @@ int node_open(struct service *service, const struct identity *identity, const vo
 	      size_t planet_length);
 /* Tell the node about the peers of HOME/peers.d; stale records are removed. */
 void node_restore_peers(struct service *service);
+struct handover_out;
+/* A section for each peer. */
+void node_handover_write(struct service *service, struct handover_out *out);
 /* Free the node (it saves its peers through the worker) and the arena. */
 void node_close(struct service *service);
 

@@ -316,19 +316,14 @@ static void time_wait_drop_oldest(struct ports *ports)
 	free(t);
 }
 
-void ports_release_time_wait(struct ports *ports, struct port_entry *entry, int64_t now_ms)
+static int time_wait_append(struct ports *ports, const struct port_place *place, int64_t until_ms)
 {
-	if (!entry->bucket) {
-		return;
-	}
 	struct time_wait *t = calloc(1, sizeof *t);
-	if (!t || entry_take(ports, &t->entry, &entry->place, PORT_TIME_WAIT) != 0) {
-		free(t); /* short of memory: the port is free a minute early, which harms nobody */
-		ports_release(ports, entry);
-		return;
+	if (!t || entry_take(ports, &t->entry, place, PORT_TIME_WAIT) != 0) {
+		free(t);
+		return -ENOMEM;
 	}
-	ports_release(ports, entry);
-	t->until_ms = now_ms + PORTS_TIME_WAIT_MS;
+	t->until_ms = until_ms;
 	if (ports->newest) {
 		ports->newest->next = t;
 	} else {
@@ -336,9 +331,41 @@ void ports_release_time_wait(struct ports *ports, struct port_entry *entry, int6
 	}
 	ports->newest = t;
 	ports->time_wait_count++;
+	return 0;
+}
+
+void ports_release_time_wait(struct ports *ports, struct port_entry *entry, int64_t now_ms)
+{
+	if (!entry->bucket) {
+		return;
+	}
+	/* Short of memory the port is free a minute early, which harms nobody. */
+	(void)time_wait_append(ports, &entry->place, now_ms + PORTS_TIME_WAIT_MS);
+	ports_release(ports, entry);
 	if (ports->time_wait_count > PORTS_TIME_WAIT_MAX) {
 		time_wait_drop_oldest(ports);
 	}
+}
+
+int ports_restore(struct ports *ports, struct port_entry *entry, const struct port_place *place,
+		  enum port_use use)
+{
+	return entry_take(ports, entry, place, use);
+}
+
+void ports_time_wait_each(const struct ports *ports,
+			  void (*each)(void *context, const struct port_place *place,
+				       int64_t until_ms),
+			  void *context)
+{
+	for (const struct time_wait *t = ports->oldest; t; t = t->next) {
+		each(context, &t->entry.place, t->until_ms);
+	}
+}
+
+int ports_time_wait_restore(struct ports *ports, const struct port_place *place, int64_t until_ms)
+{
+	return time_wait_append(ports, place, until_ms);
 }
 
 void ports_advance(struct ports *ports, int64_t now_ms)

@@ -98,6 +98,19 @@ void ports_advance(struct ports *ports, int64_t now_ms);
 /* When that is next wanted; INT64_MAX = never. */
 int64_t ports_deadline(const struct ports *ports);
 
+/* ---- handing over (handover_vhost.c) ---- */
+
+/* Take a port by right, as a predecessor's record says. 0 or -ENOMEM. */
+int ports_restore(struct ports *ports, struct port_entry *entry, const struct port_place *place,
+		  enum port_use use);
+/* The TIME_WAIT entries, oldest first. */
+void ports_time_wait_each(const struct ports *ports,
+			  void (*each)(void *context, const struct port_place *place,
+				       int64_t until_ms),
+			  void *context);
+/* In the same order. 0 or -ENOMEM. */
+int ports_time_wait_restore(struct ports *ports, const struct port_place *place, int64_t until_ms);
+
 size_t ports_time_wait_count(const struct ports *ports);
 /* The first of those that hold a port and do not listen, the newest first; more by `next`. NULL =
  * nobody. */

@@ -10,6 +10,7 @@
  */
 #include "service/rpcd.h"
 
+#include "service/handover.h"
 #include "service/log.h"
 #include "service/service.h"
 #include "service/vsock.h"
@@ -101,13 +102,16 @@ int rpcd_open(struct vhost *vhost, const char *path)
 	if (n < 0 || (size_t)n >= sizeof vhost->path) {
 		return -ENAMETOOLONG;
 	}
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error = 0, fd = inherited_control(vhost->net->service, vhost->net->nwid);
 	if (fd < 0) {
-		return -errno;
-	}
-	int error = socket_bind(vhost, fd);
-	if (error == 0 && listen(fd, SOMAXCONN) != 0) {
-		error = -errno;
+		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0) {
+			return -errno;
+		}
+		error = socket_bind(vhost, fd);
+		if (error == 0 && listen(fd, SOMAXCONN) != 0) {
+			error = -errno;
+		}
 	}
 	vhost->listen.fd = fd;
 	if (error == 0) {
@@ -234,6 +238,28 @@ static int client_new(struct vhost *vhost, int fd, const struct ucred *peer)
 	use->clients++;
 	vhost->client_count++;
 	return 0;
+}
+
+int rpcd_client_adopt(struct vhost *vhost, int fd, bool has_hello)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t length = sizeof peer;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+		return -errno;
+	}
+	int error = client_new(vhost, fd, &peer);
+	if (error == 0) {
+		vhost->clients->has_hello = has_hello; /* the newest is the first */
+	}
+	return error;
+}
+
+void rpcd_clients_each(const struct vhost *vhost,
+		       void (*each)(void *context, int fd, bool has_hello), void *context)
+{
+	for (const struct rpc_client *c = vhost->clients; c; c = c->next) {
+		each(context, c->watch.fd, c->has_hello);
+	}
 }
 
 static void client_accept(struct vhost *vhost, int fd)

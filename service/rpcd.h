@@ -15,6 +15,12 @@ int rpcd_open(struct vhost *vhost, const char *path);
 /* Close every control connection, remove the socket file. */
 void rpcd_close(struct vhost *vhost);
 
+/* For a hand-over: each control connection; and one that a predecessor had. 0 or -errno, then the
+ * descriptor stays the caller's. */
+void rpcd_clients_each(const struct vhost *vhost,
+		       void (*each)(void *context, int fd, bool has_hello), void *context);
+int rpcd_client_adopt(struct vhost *vhost, int fd, bool has_hello);
+
 /* Handle one message with its descriptors, which are consumed. The dispatcher as such: no control
  * connection is needed, which is how the fuzzer calls it. HELLO is not for it. 0, or -EPROTO if the
  * message is malformed and its connection must be closed. */

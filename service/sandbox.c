@@ -171,10 +171,10 @@ static const int fatal[] = {
 	SCMP_SYS(io_uring_setup),
 };
 
-void sandbox_close_inherited(void)
+void sandbox_close_inherited(unsigned first)
 {
 #ifdef SYS_close_range
-	(void)syscall(SYS_close_range, 3U, ~0U, 0U);
+	(void)syscall(SYS_close_range, first, ~0U, 0U);
 #endif
 }
 

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* First of all: close every descriptor beyond stderr that we inherited. */
-void sandbox_close_inherited(void);
+/* First of all: close every descriptor from this number on, which we inherited. */
+void sandbox_close_inherited(unsigned first);
 
 /* Before the first datagram is read: no_new_privs, no core dumps of keys, and a filter of system
  * calls for all threads. False if the kernel refuses the filter (logged). */

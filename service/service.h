@@ -19,6 +19,8 @@ struct worker;
 struct sandbox;
 struct controller;
 struct controller_store;
+struct handover;
+struct inherited;
 
 enum {
 	SETTINGS_MAX_BIND = 8,
@@ -101,6 +103,10 @@ struct service {
 	unsigned fd_capacity;    /* what the virtual sockets may use */
 	unsigned fd_used;        /* what they use now */
 	int exit_code;
+	int supervisor_fd;              /* to the supervisor; -1 = none */
+	struct handover *handover;      /* a restart under way, or none (handover.h) */
+	struct inherited *inherited;    /* what a predecessor hands over, until it is gone */
+	struct handover_out *peers_out; /* peers are written there instead of to peers.d */
 };
 
 #endif

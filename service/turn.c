@@ -3,6 +3,7 @@
  * and at the very end what the turn produced leaves in one go (design D4, D5).
  */
 #include "service/ctl.h"
+#include "service/handover.h"
 #include "service/hold.h"
 #include "service/http.h"
 #include "service/log.h"
@@ -25,6 +26,8 @@ static void on_signal(struct service *service)
 	while (read(service->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGHUP) {
 			reload(service);
+		} else if (info.ssi_signo == SIGUSR2) {
+			(void)handover_begin(service->handover); /* refused if one is under way */
 		} else {
 			log_info("main", "stopping signal=%u", info.ssi_signo);
 			loop_stop(service->loop);
@@ -65,6 +68,12 @@ void turn_dispatch(struct service *service, struct watch *w, uint32_t events)
 	case WATCH_TCP_RELAY:
 		tcprelay_on_ready(w, events);
 		break;
+	case WATCH_SUPERVISOR:
+		handover_on_supervisor(w);
+		break;
+	case WATCH_SUCCESSOR:
+		handover_on_successor(w);
+		break;
 	case WATCH_HOLD:
 		hold_on_ready(w);
 		break;
@@ -91,7 +100,9 @@ void turn_finish(struct service *service, struct zt_now now)
 			(unsigned long long)service->address);
 		service->exit_code = 1;
 		loop_stop(service->loop);
+		return;
 	}
+	handover_advance(service->handover, now.mono_ms);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -108,5 +119,6 @@ int64_t turn_deadline(struct service *service)
 	deadline = earlier(deadline, http_deadline(service->http, now_ms));
 	deadline = earlier(deadline, hold_deadline(service));
 	deadline = earlier(deadline, tcprelay_deadline(service->tcprelay));
+	deadline = earlier(deadline, handover_deadline(service->handover));
 	return earlier(deadline, udp_deadline(service->udp));
 }

@@ -5,6 +5,7 @@
  */
 #include "service/udp_socket.h"
 
+#include "service/handover.h"
 #include "service/ifscan.h"
 #include "service/log.h"
 #include "service/service.h"
@@ -133,7 +134,8 @@ static int socket_open(struct udp *udp, const struct zt_endpoint *local, bool is
 	if (slot == UDP_MAX_SOCKETS) {
 		return -ENOSPC;
 	}
-	int fd = socket_bind(local);
+	int fd = inherited_udp(udp->service, local);
+	fd = fd < 0 ? socket_bind(local) : fd;
 	if (fd < 0) {
 		return fd;
 	}
@@ -308,7 +310,8 @@ static void secondary_choose(struct udp *udp)
 	} else if (settings->secondary_port != 0) {
 		udp->secondary_port = settings->secondary_port;
 	} else if (udp->secondary_port == 0) {
-		udp->secondary_port = port_random();
+		uint16_t before = inherited_secondary_port(udp->service);
+		udp->secondary_port = before ? before : port_random();
 	}
 }
 
@@ -488,4 +491,20 @@ uint16_t udp_secondary_port(const struct udp *udp)
 void udp_stats(const struct udp *udp, struct udp_stats *out)
 {
 	*out = udp->stats;
+}
+
+void udp_handover_write(const struct udp *udp, struct handover_out *out)
+{
+	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
+		const struct udp_socket *socket = &udp->sockets[i];
+		if (socket->local.family == 0) {
+			continue;
+		}
+		struct wr w = handover_begin_section(out, HANDOVER_UDP, 64);
+		wr_u8(&w, socket->local.family);
+		wr_bytes(&w, socket->local.ip, sizeof socket->local.ip);
+		wr_u16(&w, socket->local.port);
+		handover_write_fd(out, &w, socket->watch.fd);
+		handover_end_section(out, &w);
+	}
 }

@@ -104,18 +104,23 @@ static void reap_port(const struct vsock *s, uint16_t port)
 
 static int port_take(struct vsock *s, const struct rpc_addr *address)
 {
-	const struct net *net = s->vhost->net;
 	struct port_place place = vsock_place(s, address);
 	int error = ports_bind(vdgram_ports(s), &s->port, &place);
 	if (error == -EADDRINUSE && place.port != 0) {
 		reap_port(s, place.port);
 		error = ports_bind(vdgram_ports(s), &s->port, &place);
 	}
-	if (error != 0 || s->dgram->is_ping || !net->stack) {
-		return error;
+	return error ? error : vdgram_port_opened(s);
+}
+
+int vdgram_port_opened(struct vsock *s)
+{
+	const struct net *net = s->vhost->net;
+	if (s->dgram->is_ping || !net->stack) {
+		return 0;
 	}
 	if (ports_stack_users(&s->port, 1) == 1) {
-		error = net->ops->udp_open(net->stack, s->port.place.port, STACK_V4 | STACK_V6);
+		int error = net->ops->udp_open(net->stack, s->port.place.port, STACK_V4 | STACK_V6);
 		if (error != 0) {
 			(void)ports_stack_users(&s->port, -1);
 			ports_release(vdgram_ports(s), &s->port);

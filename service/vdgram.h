@@ -86,6 +86,8 @@ void vdgram_drain(struct vsock *s);
 /* The error that recv() shall report. It is kept until it is asked for. */
 void vdgram_error_set(struct vsock *s, int error);
 int vdgram_error_take(struct vsock *s);
+/* It has a port: the stack must know. 0 or -errno, then it has none any more. */
+int vdgram_port_opened(struct vsock *s);
 struct ports *vdgram_ports(const struct vsock *s);
 /* Broadcast address of IPv4: everybody's, or one of our subnets'. */
 bool vdgram_is_broadcast(const struct vhost *vhost, const struct rpc_addr *address);
@@ -116,6 +118,8 @@ void vdgram_stack_callbacks(struct stack_callbacks *callbacks);
 /* As sockopt_set and sockopt_get. */
 int vdgram_option_set(struct vsock *s, int level, int name, const void *value, uint32_t length);
 int vdgram_option_get(struct vsock *s, int level, int name, void *value, uint32_t *length);
+/* Become a member. 0, -EADDRINUSE (it is one), -ENOBUFS, ... */
+int vdgram_group_join(struct vsock *s, const struct rpc_addr *group);
 /* Leave all groups. */
 void vdgram_groups_leave(struct vsock *s);
 bool vdgram_is_member(const struct vsock *s, const struct rpc_addr *group);

@@ -105,6 +105,11 @@ static int join(struct vsock *s, const struct rpc_addr *group)
 	return error;
 }
 
+int vdgram_group_join(struct vsock *s, const struct rpc_addr *group)
+{
+	return join(s, group);
+}
+
 static int leave(struct vsock *s, const struct rpc_addr *group)
 {
 	struct vdgram *d = s->dgram;

@@ -146,7 +146,7 @@ static uint64_t id_new(const struct vhost *vhost)
 	return id;
 }
 
-struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family)
+static struct vsock *record_new(struct vhost *vhost, uid_t uid, uint8_t family, uint64_t given)
 {
 	if (vhost->socket_count >= vhost->table_size && table_grow(vhost) != 0) {
 		errno = ENOMEM;
@@ -154,8 +154,8 @@ struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family)
 	}
 	struct uid_use *use = vhost_uid(vhost, uid);
 	struct vsock *s = use ? calloc(1, sizeof *s) : NULL;
-	uint64_t id = s ? id_new(vhost) : 0;
-	if (id == 0) {
+	uint64_t id = !s ? 0 : given ? given : id_new(vhost);
+	if (id == 0 || vsock_find(vhost, id)) {
 		free(s);
 		errno = ENOMEM;
 		return NULL;
@@ -174,6 +174,16 @@ struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family)
 	vhost->socket_count++;
 	vhost->stats.sockets++;
 	return s;
+}
+
+struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family)
+{
+	return record_new(vhost, uid, family, 0);
+}
+
+struct vsock *vsock_adopt(struct vhost *vhost, uid_t uid, uint8_t family, uint64_t id)
+{
+	return id ? record_new(vhost, uid, family, id) : NULL;
 }
 
 void vsock_free(struct vsock *s)

@@ -179,6 +179,8 @@ void vsock_move(struct vsock *s, enum vsock_state to);
  * share is used up (errno says which).
  */
 struct vsock *vsock_new(struct vhost *vhost, uid_t uid, uint8_t family);
+/* The same with the id that a predecessor gave it; NULL also if that is taken or 0. */
+struct vsock *vsock_adopt(struct vhost *vhost, uid_t uid, uint8_t family, uint64_t id);
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);

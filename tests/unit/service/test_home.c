@@ -35,7 +35,7 @@ static int setup(void **state)
 	memset(&service, 0, sizeof service);
 	service.lock_fd = -1;
 	error[0] = '\0';
-	return home_open(&service, home, error);
+	return home_open(&service, home, false, error);
 }
 
 static int teardown(void **state)
@@ -90,13 +90,13 @@ static void test_not_writable_says_the_cure(void **state)
 	(void)state;
 	struct service other = { .lock_fd = -1 };
 	put("file", "x", 1);
-	assert_int_equal(home_open(&other, in_home("file/below"), error), -1);
+	assert_int_equal(home_open(&other, in_home("file/below"), false, error), -1);
 	assert_non_null(strstr(error, "ZEROTIER_HOME"));
 	if (geteuid() == 0) {
 		return; /* root may write everywhere */
 	}
 	assert_int_equal(chmod(home, 0500), 0);
-	assert_int_equal(home_open(&other, home, error), -1);
+	assert_int_equal(home_open(&other, home, false, error), -1);
 	assert_non_null(strstr(error, home));
 	assert_int_equal(chmod(home, 0700), 0);
 }
@@ -108,12 +108,12 @@ static void test_second_service_is_refused_with_our_pid(void **state)
 	(void)state;
 	struct service other = { .lock_fd = -1 };
 	char pid[32];
-	assert_int_equal(home_open(&other, home, error), -1);
+	assert_int_equal(home_open(&other, home, false, error), -1);
 	(void)snprintf(pid, sizeof pid, "(pid %ld)", (long)getpid());
 	assert_non_null(strstr(error, pid));
 	assert_non_null(strstr(error, home));
 	home_close(&service);
-	assert_int_equal(home_open(&other, home, error), 0); /* free again */
+	assert_int_equal(home_open(&other, home, false, error), 0); /* free again */
 	home_close(&other);
 }
 
