@@ -101,6 +101,19 @@ static bool state_is_sane(uint8_t state, uint8_t use, const struct port_place *p
 	       (!needs_port || use != 0) && (state == VSOCK_LISTEN) == (use == PORT_LISTENING);
 }
 
+/* Do the record's parts go together? What runs later relies on it. */
+static bool record_is_sane(const struct vsock *s, uint8_t state, bool has_fd)
+{
+	bool is_in_queue = s->is_waiting_record || s->is_deferred;
+	if (s->dgram) {
+		return state <= VSOCK_BOUND && !s->is_shortcut && !is_in_queue;
+	}
+	if (s->is_shortcut || is_in_queue) {
+		return state == VSOCK_ESTABLISHED && (s->is_waiting_record || !s->is_deferred);
+	}
+	return has_fd || state == VSOCK_FAILED;
+}
+
 static int record_read(const struct reading *g, struct rd *r, struct vsock *s)
 {
 	s->pid = (pid_t)rd_u32(r);
@@ -125,7 +138,7 @@ static int record_read(const struct reading *g, struct rd *r, struct vsock *s)
 	uint32_t backlog = rd_u32(r), in_flight = rd_u32(r);
 	int b_error = b_adopt(s, fd);
 	error = error ? error : b_error;
-	if (r->bad || !state_is_sane(state, use, &place) || (s->dgram && state > VSOCK_BOUND)) {
+	if (r->bad || !state_is_sane(state, use, &place) || !record_is_sane(s, state, fd >= 0)) {
 		return -EBADMSG;
 	}
 	if (error == 0 && use != 0) {
@@ -150,7 +163,8 @@ static int record_read(const struct reading *g, struct rd *r, struct vsock *s)
 /* The connection through the stack, if there is one. A lost one is a reset. */
 static void connection_read(const struct reading *g, struct rd *r, struct vsock *s)
 {
-	if (rd_u8(r) == 0) {
+	bool is_possible = s->state == VSOCK_CONNECTING || s->state == VSOCK_ESTABLISHED;
+	if (rd_u8(r) == 0 || !is_possible || s->is_shortcut) {
 		return;
 	}
 	size_t length = rd_left(r);
@@ -204,8 +218,10 @@ static int ids_read(const struct reading *g, struct rd *r, struct vsock *listene
 		if (!s) {
 			continue; /* there was no room for it */
 		}
-		if (s->queue.is_linked || s->listener ||
-		    s->is_waiting_record != (list != &l->knocking) ||
+		bool is_knocking = list == &l->knocking;
+		if (s->queue.is_linked || s->listener || s->dgram ||
+		    (is_knocking && (s->state != VSOCK_CONNECTING || s->tcp)) ||
+		    s->is_waiting_record == is_knocking ||
 		    s->is_deferred != (list == &l->deferred)) {
 			return -EBADMSG;
 		}

@@ -61,7 +61,7 @@ static void record_write(struct handover_out *out, struct wr *w, const struct vs
 	wr_u32(w, (uint32_t)s->error);
 	wr_u32(w, (uint32_t)s->stack_error);
 	wr_u8(w, s->timer_at != 0);
-	wr_u64(w, (uint64_t)s->timer_ms);
+	wr_u64(w, s->timer_at != 0 ? (uint64_t)s->timer_ms : 0);
 	wr_u64(w, s->born_of);
 	opts_write(w, &s->opts);
 	wr_u8(w, s->port.bucket ? (uint8_t)s->port.use : 0);

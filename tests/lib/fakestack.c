@@ -292,6 +292,46 @@ bool fakestack_datagram(struct stack *stack, const struct stack_ip *local,
 	return stack->udp_ports[local->port] > 0 && stack->callbacks.datagram(stack->context, &d);
 }
 
+/* A hand-over: the names are all there is. */
+static int64_t op_export(const struct stack_tcp *tcp, void *out, size_t capacity)
+{
+	const struct stack_ip names[2] = { tcp->local, tcp->remote };
+	check_alive(tcp);
+	if (out && capacity >= sizeof names) {
+		memcpy(out, names, sizeof names);
+	}
+	return !out || capacity >= sizeof names ? (int64_t)sizeof names : -ENOBUFS;
+}
+
+static int op_import(struct stack *stack, const void *bytes, size_t length, void *context,
+		     struct stack_tcp **out)
+{
+	struct stack_ip names[2];
+	if (length != sizeof names) {
+		return -EBADMSG;
+	}
+	memcpy(names, bytes, sizeof names);
+	*out = tcp_new_fake(stack, &names[0], &names[1]);
+	(*out)->context = context;
+	return 0;
+}
+
+static int64_t op_rest_export(const struct stack *stack, void *out, size_t capacity)
+{
+	(void)stack;
+	(void)out;
+	(void)capacity;
+	return 0;
+}
+
+static int op_rest_import(struct stack *stack, const void *bytes, size_t length)
+{
+	(void)stack;
+	(void)bytes;
+	(void)length;
+	return 0;
+}
+
 const struct stack_ops *fakestack_ops(void)
 {
 	static const struct stack_ops ops = {
@@ -320,6 +360,11 @@ const struct stack_ops *fakestack_ops(void)
 		.echo_send = op_echo_send,
 		.group_join = op_group_join,
 		.group_leave = op_group_leave,
+
+		.tcp_export = op_export,
+		.tcp_import = op_import,
+		.rest_export = op_rest_export,
+		.rest_import = op_rest_import,
 	};
 	return &ops;
 }
