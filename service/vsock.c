@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -224,33 +223,6 @@ void vsock_free(struct vsock *s)
 	vhost->socket_count--;
 	vhost->stats.sockets--;
 	free(s);
-}
-
-bool vsock_is_hung_up(const struct vsock *s)
-{
-	struct pollfd p = { .fd = s->watch.fd };
-	return s->watch.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
-}
-
-static bool holds_idly(const struct vsock *s, uint16_t port)
-{
-	return s->port.bucket && !s->dgram && s->port.place.port == port &&
-	       s->state != VSOCK_ESTABLISHED;
-}
-
-void vsock_reap_port(struct vhost *vhost, uint16_t port)
-{
-	struct vsock *s = vhost->all.first;
-	while (s) {
-		/* What was freed is in no list any more, which the analyzer cannot know.
-		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-		if (holds_idly(s, port) && vsock_is_hung_up(s)) {
-			vsock_free(s); /* and those that waited for it */
-			s = vhost->all.first;
-		} else {
-			s = s->all.next;
-		}
-	}
 }
 
 /* ---- timers: a binary min-heap; s->timer_at is the place + 1 ---- */

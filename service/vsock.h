@@ -184,11 +184,6 @@ struct vsock *vsock_adopt(struct vhost *vhost, uid_t uid, uint8_t family, uint64
 /* Release everything it holds, descriptors and port included; the stack's connection is reset. */
 void vsock_free(struct vsock *s);
 struct vsock *vsock_find(const struct vhost *vhost, uint64_t id);
-/* End the sockets on this port whose programs have closed them, though the loop has not come to it
- * yet: a close() counts for the calls that follow it. Not those of established connections. */
-void vsock_reap_port(struct vhost *vhost, uint16_t port);
-/* Has the program closed its end? Asked of the kernel. */
-bool vsock_is_hung_up(const struct vsock *s);
 /* Whose is this descriptor? Name says which record, SO_COOKIE proves it. NULL = nobody's. */
 struct vsock *vsock_by_descriptor(const struct vhost *vhost, int fd);
 
@@ -250,6 +245,11 @@ int vsock_source(const struct vsock *s, struct rpc_addr *out);
 /* ---- vsock_conn.c -----------------------------------------------------------------------------
  */
 
+/* Has the program closed its end? Asked of the kernel. */
+bool vsock_is_hung_up(const struct vsock *s);
+/* End the sockets on this port whose programs have closed them, though the loop has not come to it
+ * yet: a close() counts for the calls that follow it. Not those of established connections. */
+void vsock_reap_port(struct vhost *vhost, uint16_t port);
 int vsock_bind(struct vsock *s, const struct rpc_addr *address, bool is_free);
 int vsock_autobind(struct vsock *s);
 struct vsock_connect {

@@ -16,9 +16,37 @@
 #include "service/service.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 enum { CONNECT_PORT_TRIES = 8 };
+
+bool vsock_is_hung_up(const struct vsock *s)
+{
+	struct pollfd p = { .fd = s->watch.fd };
+	return s->watch.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+static bool holds_idly(const struct vsock *s, uint16_t port)
+{
+	return s->port.bucket && !s->dgram && s->port.place.port == port &&
+	       s->state != VSOCK_ESTABLISHED;
+}
+
+void vsock_reap_port(struct vhost *vhost, uint16_t port)
+{
+	struct vsock *s = vhost->all.first;
+	while (s) {
+		/* What was freed is in no list any more, which the analyzer cannot know.
+		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+		if (holds_idly(s, port) && vsock_is_hung_up(s)) {
+			vsock_free(s); /* and those that waited for it */
+			s = vhost->all.first;
+		} else {
+			s = s->all.next;
+		}
+	}
+}
 
 static int port_take(struct vsock *s, const struct rpc_addr *address)
 {
