@@ -2,6 +2,7 @@
 #include "core/path.h"
 
 #include "base/bug.h"
+#include "core/frag.h"
 #include "core/mem.h"
 #include "core/physical.h"
 
@@ -144,6 +145,9 @@ static void grow(struct paths *paths)
 static void physical_apply(const struct paths *paths, struct path *path)
 {
 	path->mtu = physical_mtu(&paths->physical, &path->to);
+	if (path->route_mtu != 0 && path->route_mtu < path->mtu) {
+		path->mtu = path->route_mtu;
+	}
 	path->trusted_id = physical_trusted(&paths->physical, &path->to);
 }
 
@@ -153,6 +157,21 @@ void paths_physical_set(struct paths *paths, const struct zt_physical *list, siz
 	for (struct path *p = paths->oldest; p; p = p->newer) {
 		physical_apply(paths, p);
 	}
+}
+
+bool path_limit(struct paths *paths, struct path *path, uint16_t bytes)
+{
+	uint16_t before = path->mtu;
+	path->route_mtu = bytes < PATH_MTU_ROUTE_MIN_BYTES ? PATH_MTU_ROUTE_MIN_BYTES : bytes;
+	physical_apply(paths, path);
+	return path->mtu < before;
+}
+
+uint16_t path_mtu_for(const struct paths *paths, const struct path *path, size_t length)
+{
+	return path->route_mtu == 0 || frag_count(length, path->mtu) > 0
+		   ? path->mtu
+		   : physical_mtu(&paths->physical, &path->to);
 }
 
 uint64_t paths_trusted_id(const struct paths *paths, const struct zt_endpoint *at)

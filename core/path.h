@@ -20,7 +20,8 @@ struct path {
 	struct zt_endpoint to;
 	int32_t socket; /* as in struct zt_datagram; ZT_SOCKET_ALL is no path */
 	uint16_t latency_ms;
-	uint16_t mtu;        /* largest datagram that we send there (vl1 16.2) */
+	uint16_t mtu;        /* largest datagram that we cut packets to (vl1 16.2) */
+	uint16_t route_mtu;  /* what the route was found to take; 0 = nobody complained */
 	uint64_t trusted_id; /* 0 = not in a trusted path */
 	uint32_t refs;
 	int64_t last_in_ms, last_out_ms, last_trust_ms; /* LIMIT_NEVER_MS at first */
@@ -37,6 +38,11 @@ void paths_free(struct paths *paths);
 struct path *paths_find(const struct paths *paths, int32_t socket, const struct zt_endpoint *to);
 /* Find or create; evicts the unreferenced path unused for longest when full. NULL: no room. */
 struct path *paths_get(struct paths *paths, int32_t socket, const struct zt_endpoint *to);
+/* The route takes datagrams of at most `bytes`. True if that makes them smaller. */
+bool path_limit(struct paths *paths, struct path *path, uint16_t bytes);
+/* The size for a packet of `length` bytes. One of too many pieces is cut as if the route took all:
+ * the kernel cuts the datagrams then. */
+uint16_t path_mtu_for(const struct paths *paths, const struct path *path, size_t length);
 /* What is known of physical networks, for all paths that are and will be. */
 void paths_physical_set(struct paths *paths, const struct zt_physical *list, size_t count);
 /* The trusted path that this address lies in; 0 = none. */

@@ -95,9 +95,10 @@ enum {
 	FRAG_HOPS_AT = 15,
 	FRAG_MAX_DATAGRAMS = 7, /* head included */
 	FRAG_SLOTS = 32,
-	FRAG_EXPIRY_MS = 5000,     /* vl1 19, item 8 */
-	PATH_MTU_BYTES = 1432,     /* UDP payload (vl1 6) */
-	PATH_MTU_MIN_BYTES = 1400, /* configured MTUs are clamped to these (vl1 16.2) */
+	FRAG_EXPIRY_MS = 5000,          /* vl1 19, item 8 */
+	PATH_MTU_BYTES = 1432,          /* UDP payload (vl1 6) */
+	PATH_MTU_MIN_BYTES = 1400,      /* configured MTUs are clamped to these (vl1 16.2) */
+	PATH_MTU_ROUTE_MIN_BYTES = 548, /* a route takes 576 bytes, or is none (RFC 791) */
 	PATH_MTU_MAX_BYTES = 10324,
 	BEACON_BYTES = 13, /* historic LAN beacon */
 };

@@ -185,7 +185,9 @@ bool tx_on_path(struct zt_node *node, struct zt_now now, struct peer *peer, stru
 		const struct tx_packet *packet, uint64_t *on_wire_id)
 {
 	size_t length = PACKET_PAYLOAD_AT + iov_length(packet->iov, packet->iov_count);
-	size_t count = frag_count(length, path->mtu);
+	/* Once: arena_full, in tx_room, may find that the route takes less. */
+	const size_t mtu = path_mtu_for(node->paths, path, length);
+	size_t count = frag_count(length, mtu);
 	uint8_t *room = count ? tx_room(node, frag_room(length, count), count) : NULL;
 	if (!room) {
 		node_count_many(node, ZT_COUNT_DROP_TOO_BIG, count == 0);
@@ -195,7 +197,7 @@ bool tx_on_path(struct zt_node *node, struct zt_now now, struct peer *peer, stru
 	gather(room + PACKET_PAYLOAD_AT, packet->iov, packet->iov_count);
 	if (packet->flags & TX_COMPRESS) {
 		length = packet_compress(room, length);
-		count = frag_count(length, path->mtu);
+		count = frag_count(length, mtu);
 	}
 	if (count > 1) {
 		packet_fragmented_set(room);
@@ -212,7 +214,7 @@ bool tx_on_path(struct zt_node *node, struct zt_now now, struct peer *peer, stru
 	}
 	uint16_t lengths[FRAG_MAX_DATAGRAMS] = { (uint16_t)length };
 	if (count > 1) {
-		frag_split(room, length, frag_even_mtu(length, path->mtu), lengths);
+		frag_split(room, length, frag_even_mtu(length, mtu), lengths);
 	}
 	struct tx_to to = tx_to_path(path);
 	for (size_t i = 0; i < count; i++) {

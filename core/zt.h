@@ -220,6 +220,13 @@ struct zt_physical {
 /* Copied; at most ZT_MAX_PHYSICAL count. In force for known paths, too. */
 void zt_physical_set(struct zt_node *node, const struct zt_physical *list, size_t count);
 
+/* The route to an address, from this socket, takes datagrams of at most that many bytes (UDP
+ * payload; the route's MTU less 28 or 48): packets of that path are cut smaller from now on, never
+ * below 548. True if that is news, false if it was known or there is no such path. Forgotten with
+ * the path. May be called from arena_full. */
+bool zt_path_limit(struct zt_node *node, int32_t socket, const struct zt_endpoint *to,
+		   uint16_t bytes);
+
 /* Where a peer may be when it has no path (vl1 10.5). */
 struct zt_hint {
 	uint64_t peer;

@@ -4,9 +4,9 @@
  * How this works: sending turns runs (udp_run.h) into messages, one per run with UDP_SEGMENT, and
  * hands up to SEND_BATCH of one socket to sendmmsg. A run that the kernel or the route refuses
  * (EIO: no checksum offload; EINVAL, EMSGSIZE: the route's MTU is too small) is sent again datagram
- * by datagram, and its (socket, destination) is remembered as one without super-packets; others
- * keep them. Receiving asks for UDP_GRO, reads up to RECEIVE_BATCH super-packets at once and cuts
- * them.
+ * by datagram. The core is told what the route takes (udp_route.c); if that does not help, the
+ * (socket, destination) is remembered as one without super-packets; others keep them. Receiving
+ * asks for UDP_GRO, reads up to RECEIVE_BATCH super-packets at once and cuts them.
  */
 #include "service/udp_socket.h"
 
@@ -192,8 +192,13 @@ static bool is_gso_error(int error)
 
 static void message_failed(struct sending *s, const struct message *m, int error)
 {
+	const struct zt_tx *first = &s->tx[m->first];
+	bool is_cut = (error == EINVAL || error == EMSGSIZE) &&
+		      udp_route_learn(s->socket, &first->to, first->length);
 	if (m->is_gso && is_gso_error(error)) {
-		gso_refuse(s->socket, &s->tx[m->first].to);
+		if (!is_cut) {
+			gso_refuse(s->socket, &first->to);
+		}
 		send_singly(s, m);
 		return;
 	}

@@ -154,6 +154,53 @@ static void a_configured_mtu_cuts_packets(void **state)
 	cast_free(&c);
 }
 
+/* The service found that the route takes less (decision S18). */
+static void a_narrow_route_cuts_packets(void **state)
+{
+	(void)state;
+	static const struct {
+		uint16_t limit;
+		bool is_news;
+		size_t most, least, bytes;
+	} steps[] = {
+		{ 9000, false, 1432, 1401, 2810 }, /* more than we send */
+		{ 1372, true, 1372, 900, 2810 },   /* tunnels */
+		{ 1372, false, 1372, 900, 2810 },  /* known */
+		{ 1232, true, 1232, 900, 2810 },   /* IPv6's minimum */
+		{ 1232, false, 1432, 1233, 9900 }, /* 8 pieces are too many: the kernel cuts */
+		{ 100, true, 548, 400, 2810 },     /* no such route */
+	};
+	struct seen seen;
+	struct cast c = open_cast(&seen);
+	seen.cast = &c;
+	assert_true(can_talk(c.a, c.b, 5000));
+	assert_true(sim_until(c.sim, both_direct, &c, 5000));
+	struct zt_peer_view view;
+	assert_true(zt_peer_find(c.a->zt, sim_now(c.a), c.b->address, &view));
+	const struct zt_path_view path = view.paths[0];
+	static uint8_t big[9900];
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		assert_int_equal(
+		    zt_path_limit(c.a->zt, path.socket, &path.endpoint, steps[i].limit),
+		    steps[i].is_news);
+		forget(&seen);
+		sim_run(c.sim, 1000); /* ECHO has a gate */
+		struct exchange e = { c.a, c.b, c.sim->now_ms };
+		say(c.a, c.b, big, steps[i].bytes);
+		assert_true(sim_until(c.sim, exchanged, &e, 1000));
+		assert_in_range(seen.largest, steps[i].least, steps[i].most);
+	}
+	/* A configuration that is read again does not make the route wider. */
+	know(c.a, "0.0.0.0/0", 0, 9000);
+	forget(&seen);
+	say(c.a, c.b, big, 2810);
+	sim_run(c.sim, 100);
+	assert_in_range(seen.largest, 400, 548);
+	/* Of other paths nothing is known. */
+	assert_false(zt_path_limit(c.a->zt, path.socket + 1, &path.endpoint, 600));
+	cast_free(&c);
+}
+
 static void the_first_network_that_holds_it_counts(void **state)
 {
 	(void)state;
@@ -234,6 +281,7 @@ int main(void)
 		cmocka_unit_test(a_trusted_path_goes_in_the_clear),
 		cmocka_unit_test(nobody_else_is_believed),
 		cmocka_unit_test(a_configured_mtu_cuts_packets),
+		cmocka_unit_test(a_narrow_route_cuts_packets),
 		cmocka_unit_test(the_first_network_that_holds_it_counts),
 		cmocka_unit_test(a_hint_finds_a_peer_without_a_root),
 		cmocka_unit_test(low_bandwidth_is_quieter),

@@ -7,11 +7,14 @@
 #include "service/log.h"
 #include "service/service.h"
 
+#include <net/if.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -307,6 +310,81 @@ static void test_refused_run_is_sent_singly(void **state)
 	assert_int_equal(left.udp->stats.fallbacks, 1); /* remembered */
 }
 
+/* ---- a route that takes less ---- */
+
+enum { NARROW_MTU = 1300 };
+static bool is_narrow;
+static uint16_t limit_told;
+
+/* In place of the core's: news the first time. */
+bool zt_path_limit(struct zt_node *node, int32_t socket, const struct zt_endpoint *to,
+		   uint16_t bytes)
+{
+	bool is_news = limit_told != bytes;
+	assert_non_null(node);
+	assert_int_equal(socket, left.socket->number);
+	assert_true(endpoint_equal(to, &right.socket->local));
+	limit_told = bytes;
+	return is_news;
+}
+
+/* Loopback in a network namespace of this thread's own, with that MTU. */
+static bool narrow_loopback(int mtu)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	request.ifr_mtu = mtu;
+	bool is_set = ioctl(fd, SIOCSIFMTU, &request) == 0;
+	request.ifr_flags = IFF_UP | IFF_LOOPBACK;
+	is_set = is_set && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	(void)close(fd);
+	return is_set;
+}
+
+static int setup_narrow(void **state)
+{
+	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+		return 0; /* the test says so */
+	}
+	is_narrow = narrow_loopback(NARROW_MTU);
+	return is_narrow ? setup(state) : 0;
+}
+
+static int teardown_narrow(void **state)
+{
+	return is_narrow ? teardown(state) : 0;
+}
+
+static void test_a_narrow_route_is_measured_and_told(void **state)
+{
+	(void)state;
+	if (!is_narrow) {
+		print_message("no network namespaces here\n");
+		skip();
+	}
+	assert_int_equal(udp_route_bytes(left.socket, &right.socket->local), NARROW_MTU - 28);
+	struct zt_endpoint v6 = { .ip = { 0x20, 1 }, .port = 9, .family = 6 };
+	assert_int_equal(udp_route_bytes(left.socket, &v6), 0); /* no route */
+	if (!left.socket->has_gso) {
+		return;
+	}
+	/* The core is told once and cuts smaller; runs go on. The refused run arrives all the same.
+	 */
+	left.service.node = (struct zt_node *)&left; /* opaque: only handed on */
+	send_burst(&left, &right.socket->local, 0, 4, 1432, 0);
+	assert_int_equal(limit_told, NARROW_MTU - 28);
+	assert_int_equal(left.udp->stats.fallbacks, 0); /* super-packets stay */
+	uint64_t runs_before = left.udp->stats.runs;
+	send_burst(&left, &right.socket->local, 4, 4, NARROW_MTU - 28, 0);
+	assert_int_equal(left.udp->stats.runs - runs_before, 1);
+	/* No news: the core cannot help, so no super-packets of that size any more. */
+	send_burst(&left, &right.socket->local, 8, 4, 1432, 0);
+	assert_int_equal(left.udp->stats.fallbacks, 1);
+	receive_all(&right);
+	assert_int_equal(right.received, 12);
+	assert_int_equal(right.wrong, 0);
+}
+
 static void test_ttl_and_unknown_socket(void **state)
 {
 	(void)state;
@@ -414,6 +492,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rescan_opens_and_closes, setup, teardown),
 		cmocka_unit_test(test_usable_interfaces),
 		cmocka_unit_test(test_what_is_bound),
+		/* Last: they stay in another network namespace. */
+		cmocka_unit_test_setup_teardown(test_a_narrow_route_is_measured_and_told,
+						setup_narrow, teardown_narrow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
