@@ -176,8 +176,9 @@ static void view_login(const struct network *network, struct zt_network_view *ou
 	const char *url = network->login_url[0] ? network->login_url : sso ? sso->url : "";
 	out->has_login = sso || network->status == ZT_NETWORK_AUTHENTICATION_REQUIRED;
 	out->login_until_ms = sso ? (int64_t)sso->expiry_ms : 0;
-	if (strlen(url) < sizeof(out->login_url)) {
-		(void)snprintf(out->login_url, sizeof(out->login_url), "%s", url);
+	size_t length = strlen(url);
+	if (length < sizeof(out->login_url)) {
+		memcpy(out->login_url, url, length + 1);
 	}
 }
 
