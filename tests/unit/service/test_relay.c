@@ -2,6 +2,7 @@
 /* Bytes between a program's descriptor and the stack: back-pressure, half-close, resets. */
 #include "tests/unit/service/rig.h"
 
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 
@@ -417,6 +418,93 @@ static void test_killed_in_the_middle(void **state)
 	rig_close(&r);
 }
 
+static void option_set(struct rig *r, int a, int name, int value)
+{
+	struct rpc_option m = {
+		.h.op = RPC_SETOPT, .level = IPPROTO_TCP, .name = name, .value_length = sizeof value
+	};
+	struct rpc_addr_reply reply;
+	memcpy(m.value, &value, sizeof value);
+	assert_int_equal(
+	    rig_call(r, &m, offsetof(struct rpc_option, value) + sizeof value, a, &reply), 0);
+}
+
+/* TCP_CORK: whole segments go, the rest waits for the cork's end, or 200 ms, or the program's. */
+static void test_cork(void **state)
+{
+	(void)state;
+	enum { SEGMENT = 1360 }; /* of the fake stack */
+	struct rig r;
+	uint8_t bytes[2 * SEGMENT] = { 0 };
+	struct stack_tcp *tcp = NULL;
+	rig_open(&r, true);
+	int a = rig_connected(&r, &tcp);
+	option_set(&r, a, TCP_CORK, 1);
+	assert_int_equal(write(a, bytes, 10), 10);
+	rig_settle(&r);
+	assert_int_equal(tcp->sent_length, 0);
+	assert_int_equal(write(a, bytes, SEGMENT), SEGMENT);
+	rig_settle(&r);
+	assert_int_equal(tcp->sent_length, SEGMENT);
+	option_set(&r, a, TCP_CORK, 0);
+	rig_settle(&r);
+	assert_int_equal(tcp->sent_length, SEGMENT + 10);
+	option_set(&r, a, TCP_CORK, 1);
+	assert_int_equal(write(a, bytes, 10), 10);
+	rig_settle(&r);
+	assert_int_equal(tcp->sent_length, SEGMENT + 10);
+	rig_sleep(&r, 201);
+	assert_int_equal(tcp->sent_length, SEGMENT + 20);
+	assert_int_equal(write(a, bytes, 10), 10);
+	(void)close(a);
+	rig_settle(&r);
+	assert_int_equal(tcp->sent_length, SEGMENT + 30);
+	assert_int_equal(tcp->end, FAKE_CLOSED);
+	rig_close(&r);
+}
+
+/* TCP_MAXSEG reaches the stack when the connection is there, not before. */
+static void test_largest_segment(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r, true);
+	int a = rig_socket(&r);
+	option_set(&r, a, TCP_MAXSEG, 600);
+	assert_int_equal(rig_connect(&r, a, "10.0.0.2", 80), EINPROGRESS);
+	struct stack_tcp *tcp = fakestack_last(r.net.stack);
+	assert_int_equal(tcp->options[STACK_TCP_MAXSEG], 0);
+	fakestack_establish(tcp);
+	rig_settle(&r);
+	assert_int_equal(tcp->options[STACK_TCP_MAXSEG], 600);
+	(void)close(a);
+	rig_close(&r);
+}
+
+/* A reset after the peer's FIN is EPIPE on Linux, and the end of file stays one. */
+static void test_reset_after_fin(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct stack_tcp *tcp = NULL;
+	char byte;
+	rig_open(&r, true);
+	int a = rig_connected(&r, &tcp);
+	fakestack_eof(tcp);
+	rig_settle(&r);
+	assert_int_equal(recv(a, &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(write(a, "x", 1), 1);
+	rig_settle(&r);
+	fakestack_close(tcp, ECONNRESET);
+	rig_settle(&r);
+	assert_int_equal(recv(a, &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(send(a, "x", 1, MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(rig_poll(a) & POLLERR, 0);
+	(void)close(a);
+	rig_close(&r);
+}
+
 static void test_time_wait_of_active_close(void **state)
 {
 	(void)state;
@@ -487,6 +575,9 @@ int main(void)
 		cmocka_unit_test(test_linger_zero_resets),
 		cmocka_unit_test(test_shutdown_read_discards),
 		cmocka_unit_test(test_killed_in_the_middle),
+		cmocka_unit_test(test_cork),
+		cmocka_unit_test(test_largest_segment),
+		cmocka_unit_test(test_reset_after_fin),
 		cmocka_unit_test(test_time_wait_of_active_close),
 		cmocka_unit_test(test_pawn_never_starves),
 	};
