@@ -27,6 +27,7 @@ export BIN
 . scripts/universe.sh
 tcp=$PWD/build/release/bench/tcp
 short=$PWD/build/release/bench/short
+udp=$PWD/build/release/bench/udp
 work=$(mktemp -d "${TMPDIR:-/tmp}/netcon-bench.XXXXXX")
 children=
 cleanup() {
@@ -122,6 +123,25 @@ kernel_short4=$($in_nb "$short" connect "$kernel_host" 7003 10000 4)
 # shellcheck disable=SC2086
 kernel_local4=$($in_na "$short" connect 127.0.0.1 7003 "$connections" 4)
 
+echo "datagrams..."
+asked=${NETCON_BENCH_DATAGRAMS:-200000}
+on_a "$udp" serve 7004 &
+children="$children $!"
+# shellcheck disable=SC2086
+$in_na "$udp" serve 7005 &
+children="$children $!"
+wait_for 15 on_b "$udp" ask "$ip_a" 7004 1 1
+# shellcheck disable=SC2086
+wait_for 15 $in_nb "$udp" ask "$kernel_host" 7005 1 1
+ours_udp=$(on_b "$udp" ask "$ip_a" 7004 "$asked" 64)
+ours_udp_local=$(on_a "$udp" ask "$ip_a" 7004 "$asked" 64)
+# shellcheck disable=SC2086
+kernel_udp=$($in_nb "$udp" ask "$kernel_host" 7005 "$asked" 64)
+# shellcheck disable=SC2086
+kernel_udp_local=$($in_na "$udp" ask 127.0.0.1 7005 "$asked" 64)
+rate() { echo "$1" | sed 's/.*, \([0-9]*\) answers.*/\1/'; }
+loss() { echo "$1" | sed 's/.*, \([0-9]*\) lost.*/\1/'; }
+
 cat <<EOF
 
 what                                          netcon      kernel     ratio$mark
@@ -130,6 +150,9 @@ stream, program to program, Gbit/s        $(printf '%10s' "$ours")  $(printf '%1
 short connections/s, one after the other  $(printf '%10s' "$ours_short")  $(printf '%10s' "$kernel_short")  $(printf '%8s' "$(ratio "$ours_short" "$kernel_short")")
 short connections/s, four at a time       $(printf '%10s' "$ours_short4")  $(printf '%10s' "$kernel_short4")  $(printf '%8s' "$(ratio "$ours_short4" "$kernel_short4")")
 the same within one host (short cut; lo)  $(printf '%10s' "$ours_local4")  $(printf '%10s' "$kernel_local4")  $(printf '%8s' "$(ratio "$ours_local4" "$kernel_local4")")
+48-byte datagrams answered/s, 64 at a time $(printf '%9s' "$(rate "$ours_udp")")  $(printf '%10s' "$(rate "$kernel_udp")")  $(printf '%8s' "$(ratio "$(rate "$ours_udp")" "$(rate "$kernel_udp")")")
+the same within one host (lo)             $(printf '%10s' "$(rate "$ours_udp_local")")  $(printf '%10s' "$(rate "$kernel_udp_local")")  $(printf '%8s' "$(ratio "$(rate "$ours_udp_local")" "$(rate "$kernel_udp_local")")")
+lost of $asked datagrams                   $(printf '%9s' "$(loss "$ours_udp")")  $(printf '%10s' "$(loss "$kernel_udp")")
 service CPU-s/GiB, sending side (B)       $(printf '%10s' "$(per_gib "$before_b" "$after_b")")
 service CPU-s/GiB, receiving side (A)     $(printf '%10s' "$(per_gib "$before_a" "$after_a")")
 idle memory of a service, one network     $(printf '%10s' "$idle_pss") KiB PSS
