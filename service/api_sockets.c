@@ -9,6 +9,7 @@
  */
 #include "core/zt.h"
 #include "service/api.h"
+#include "service/vdgram.h"
 #include "service/vsock.h"
 
 #include <arpa/inet.h>
@@ -29,6 +30,9 @@ static const char *state_name(const struct vsock *s)
 	static const char *const tcp[] = { "",           "ESTAB",      "SYN-SENT",  "SYN-RECV",
 					   "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED",
 					   "CLOSE-WAIT", "LAST-ACK",   "LISTEN",    "CLOSING" };
+	if (s->dgram) { /* as ss says it */
+		return s->dgram->is_connected ? "ESTAB" : "UNCONN";
+	}
 	if (s->tcp && s->state == VSOCK_ESTABLISHED) {
 		struct stack_tcp_info info = { .state = 1 };
 		vsock_ops(s)->tcp_info(s->tcp, &info);
@@ -66,6 +70,9 @@ static void queues(struct vsock *s, int64_t *receive, int64_t *send)
 	if (s->state == VSOCK_LISTEN) {
 		*receive = vsock_waiting(s);
 		*send = s->listener->backlog;
+	} else if (s->dgram) {
+		*receive = undelivered(s);
+		*send = s->watch.fd >= 0 ? (int64_t)vsock_unread(s) : 0;
 	} else if (s->state == VSOCK_ESTABLISHED && !s->is_shortcut) {
 		struct stack_tcp_info info = { 0 };
 		if (s->tcp) {
@@ -78,6 +85,11 @@ static void queues(struct vsock *s, int64_t *receive, int64_t *send)
 	}
 }
 
+static const char *protocol_name(const struct vsock *s)
+{
+	return !s->dgram ? "tcp" : !s->dgram->is_ping ? "udp" : "icmp";
+}
+
 static json_t *socket_json(struct vsock *s)
 {
 	char nwid[20];
@@ -85,10 +97,11 @@ static json_t *socket_json(struct vsock *s)
 	queues(s, &receive, &send);
 	(void)snprintf(nwid, sizeof nwid, "%016llx", (unsigned long long)s->vhost->net->nwid);
 	struct rpc_addr none = { .family = 0 };
-	bool has_remote = s->state == VSOCK_ESTABLISHED || s->state == VSOCK_CONNECTING;
+	bool has_remote = s->state == VSOCK_ESTABLISHED || s->state == VSOCK_CONNECTING ||
+			  (s->dgram && s->dgram->is_connected);
 	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:I, s:i, s:i, s:b}", "nwid", nwid,
-			 "protocol", "tcp", "family", s->family == AF_INET6 ? 6 : 4, "state",
-			 state_name(s), "local", address_json(s, &s->local), "remote",
+			 "protocol", protocol_name(s), "family", s->family == AF_INET6 ? 6 : 4,
+			 "state", state_name(s), "local", address_json(s, &s->local), "remote",
 			 address_json(s, has_remote ? &s->remote : &none), "recvQ",
 			 (json_int_t)receive, "sendQ", (json_int_t)send, "pid", (int)s->pid, "uid",
 			 (int)s->uid, "shortcut", (int)s->is_shortcut);

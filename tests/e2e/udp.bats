@@ -78,6 +78,12 @@ PY
   [[ "$output" == *"ConnectionRefusedError"* ]]
 }
 
+@test "zerotier-cli sockets shows datagram sockets" {
+  run -0 "$BIN/zerotier-cli" -D"$UNIVERSE/a" sockets
+  [[ "$output" =~ udp\ +UNCONN\ +0\ +0\ +0\.0\.0\.0:7000\ +\*:\* ]]
+  [[ "$output" =~ udp\ +UNCONN\ +0\ +0\ +\[::\]:7006\ +\*:\* ]]
+}
+
 @test "sendmmsg and recvmmsg, connected and not" {
   ${CC:-cc} -o "$WORK/mmsg" "$UDP/mmsg.c"
   run on b "$WORK/mmsg" "$IP_a" 7000 40
