@@ -22,7 +22,7 @@
 #include "service/node.h"
 #include "service/service.h"
 #include "service/supervisor.h"
-#include "service/udp.h"
+#include "service/udp_socket.h"
 #include "service/vsock.h"
 #include "service/worker.h"
 
@@ -273,6 +273,22 @@ static void settle(struct service *service)
 	worker_drain(service->worker);
 }
 
+static void udp_write(struct handover_out *out, const struct udp *udp)
+{
+	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
+		const struct udp_socket *socket = &udp->sockets[i];
+		if (socket->local.family == 0) {
+			continue;
+		}
+		struct wr w = handover_begin_section(out, HANDOVER_UDP, 64);
+		wr_u8(&w, socket->local.family);
+		wr_bytes(&w, socket->local.ip, sizeof socket->local.ip);
+		wr_u16(&w, socket->local.port);
+		handover_write_fd(out, &w, socket->watch.fd);
+		handover_end_section(out, &w);
+	}
+}
+
 static void service_write(struct handover_out *out, const struct service *service)
 {
 	struct wr w = handover_begin_section(out, HANDOVER_SERVICE, 256);
@@ -283,7 +299,7 @@ static void service_write(struct handover_out *out, const struct service *servic
 	handover_write_fd(out, &w, http_socket(service->http, 0));
 	handover_write_fd(out, &w, http_socket(service->http, 1));
 	handover_end_section(out, &w);
-	udp_handover_write(service->udp, out);
+	udp_write(out, service->udp);
 }
 
 static int memory_file(const struct handover_out *out)

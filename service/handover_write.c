@@ -10,9 +10,12 @@
 
 enum { VSOCK_BYTES = 2048, SMALL_BYTES = 256 };
 
-#define ONE(name) +1
-enum { OPTION_COUNT = 0 HANDOVER_OPTIONS(ONE) };
-#undef ONE
+enum {
+#define X(name) OPTION_##name,
+	HANDOVER_OPTIONS(X)
+#undef X
+	    OPTION_COUNT,
+};
 
 static void opts_write(struct wr *w, const struct sockopts *opts)
 {

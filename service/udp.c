@@ -492,19 +492,3 @@ void udp_stats(const struct udp *udp, struct udp_stats *out)
 {
 	*out = udp->stats;
 }
-
-void udp_handover_write(const struct udp *udp, struct handover_out *out)
-{
-	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
-		const struct udp_socket *socket = &udp->sockets[i];
-		if (socket->local.family == 0) {
-			continue;
-		}
-		struct wr w = handover_begin_section(out, HANDOVER_UDP, 64);
-		wr_u8(&w, socket->local.family);
-		wr_bytes(&w, socket->local.ip, sizeof socket->local.ip);
-		wr_u16(&w, socket->local.port);
-		handover_write_fd(out, &w, socket->watch.fd);
-		handover_end_section(out, &w);
-	}
-}

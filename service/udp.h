@@ -47,8 +47,4 @@ struct udp_stats {
 };
 void udp_stats(const struct udp *udp, struct udp_stats *out);
 
-struct handover_out;
-/* A section for each socket that is open. */
-void udp_handover_write(const struct udp *udp, struct handover_out *out);
-
 #endif

@@ -260,6 +260,16 @@ static struct tcp_pcb_listen *listener_of(uint16_t port)
 	return l;
 }
 
+static void waiting_add(struct tcp_pcb *pcb)
+{
+	TCP_REG(&tcp_tw_pcbs, pcb);
+}
+
+static void active_add(struct tcp_pcb *pcb)
+{
+	TCP_REG_ACTIVE(pcb);
+}
+
 static void pcb_register(struct stack *s, struct tcp_pcb *pcb)
 {
 	tcp_pcb_watch(pcb);
@@ -268,9 +278,9 @@ static void pcb_register(struct stack *s, struct tcp_pcb *pcb)
 		pcb->listener = listener_of(pcb->local_port); /* NULL: reset when it is there */
 	}
 	if (pcb->state == TIME_WAIT) {
-		TCP_REG(&tcp_tw_pcbs, pcb);
+		waiting_add(pcb);
 	} else {
-		TCP_REG_ACTIVE(pcb);
+		active_add(pcb);
 	}
 	stk_tcp_enter(s, pcb);
 	stk_tcp_leave(s);
