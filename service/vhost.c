@@ -247,8 +247,11 @@ static bool on_admit(void *context, const struct stack_ip *local, const struct s
 	struct rpc_addr to = vaddr_from_stack(local, AF_INET6);
 	struct rpc_addr from = vaddr_from_stack(remote, AF_INET6);
 	struct vsock *listener = vsock_listener_for(net->vhost, &to, &from);
-	if (!listener || vsock_has_backlog(listener)) {
-		return listener != NULL;
+	if (!listener || vsock_is_hung_up(listener)) {
+		return false; /* closed or shut down just now: the next SYN is refused */
+	}
+	if (vsock_has_backlog(listener)) {
+		return true;
 	}
 	vsock_ready(listener); /* top up at each SYN (decision S6) */
 	return false;

@@ -418,6 +418,8 @@ static void test_port_of_the_dead(void **state)
 	assert_int_equal(rig_bind(&r, c, "10.0.0.1", &port), 0);
 	int d = rig_socket(&r);
 	(void)close(a);
+	struct stack_ip to = rig_ip("10.0.0.1", 80), from = rig_ip("10.0.0.2", 5000);
+	assert_null(fakestack_incoming(r.net.stack, &to, &from, NULL)); /* nobody to accept it */
 	(void)close(c);
 	assert_int_equal(rig_bind(&r, b, "10.0.0.1", &of_a), 0);
 	assert_int_equal(rig_bind(&r, d, "10.0.0.1", &port), 0);
