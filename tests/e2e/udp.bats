@@ -307,7 +307,7 @@ PY
   done
 }
 
-@test "socat: UDP-LISTEN with fork, UDP-SENDTO, and a file of 300 datagrams arrives in order" {
+@test "socat: UDP-RECVFROM with fork, asked by a connected and an unconnected socat" {
   command -v socat >/dev/null || skip "socat is not installed"
   serve a socat socat UDP-RECVFROM:7400,fork EXEC:"tr a-z A-Z"
   wait_for 15 eval "echo ping | on b timeout 5 socat -T2 - UDP:$IP_a:7400 | grep -q PING"
@@ -343,21 +343,19 @@ EOF
   done
 }
 
-@test "a program that sends faster than the network takes loses nothing before its own descriptor" {
+@test "a program that sends faster than the network takes is stopped by EAGAIN" {
   run on b timeout 100 python3 - "$IP_a" <<'PY'
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect((sys.argv[1], 7001))
+s.connect((sys.argv[1], 7000))
 s.setblocking(False)
 try:
     for i in range(100000):
         s.send(bytes(1000))
 except BlockingIOError:
     print("EAGAIN")
-except ConnectionRefusedError:
-    print("refused")
 PY
-  [[ "$output" == EAGAIN || "$output" == refused ]]
+  [ "$output" = EAGAIN ]
 }
 
 @test "when the service is gone: errors, no waiting for ever" {
@@ -380,5 +378,6 @@ except OSError as e:
     print(e.strerror)'
   wait_for 10 grep -q ready "$WORK/waiter.log"
   kill -9 "$(cat "$UNIVERSE/c/zerotier-one.pid")"
-  wait_for 10 eval '[ "$(grep -c "Network is down" "$WORK/waiter.log")" = 2 ]'
+  both_told() { [ "$(grep -c "Network is down" "$WORK/waiter.log")" = 2 ]; }
+  wait_for 10 both_told
 }
