@@ -293,3 +293,19 @@ void debug_host(const char *call, int fd, int result)
 	end(&line);
 	errno = saved;
 }
+
+void debug_name(const char *call, const char *name, const char *error)
+{
+	struct line line;
+	if (likely(!is_wanted) || (!error && !debug_explains)) {
+		return;
+	}
+	begin(&line);
+	add(&line, call);
+	add(&line, "(");
+	add(&line, name ? name : "");
+	add(&line, ") = ");
+	add(&line, error ? error : "found");
+	add(&line, ": virtual");
+	end(&line);
+}

@@ -14,6 +14,7 @@
 
 enum init_mode init_mode = MODE_UNKNOWN;
 char init_network[PATH_MAX_BYTES];
+char init_dns[DNS_POLICY_BYTES];
 uint8_t hint_table[HINT_MAX];
 
 /* Make `path` absolute, so that chdir() does not move the service. False if it is too long. */
@@ -44,6 +45,10 @@ static void init(void)
 		return;
 	}
 	debug_set(secure_getenv("ZT_NC_DEBUG"), secure_getenv("ZT_NC_EXPLAIN"));
+	const char *dns = secure_getenv("ZT_NC_DNS");
+	if (dns && strlen(dns) < sizeof init_dns) { /* anything else: the network's */
+		memcpy(init_dns, dns, strlen(dns) + 1);
+	}
 	if (!absolute(network, init_network)) {
 		init_network[0] = '\0'; /* still on: no call may fall through to the host */
 	}

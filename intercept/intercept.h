@@ -35,6 +35,8 @@ static inline bool on(void)
 }
 
 enum { PATH_MAX_BYTES = 4096 };
+enum { DNS_POLICY_BYTES = 8 };
+extern char init_dns[DNS_POLICY_BYTES];   /* ZT_NC_DNS: "host", "file(s)", else the network's */
 extern char init_network[PATH_MAX_BYTES]; /* absolute path of the control socket or its directory */
 
 /* ---- hint.h: see there ----------------------------------------------------------------------- */
@@ -121,6 +123,9 @@ void debug_explain(const char *call, int fd, int result);
 void debug_host(const char *call, int fd, int result);
 /* One line about a call that was refused or failed, if ZT_NC_DEBUG asks; addr may be NULL. */
 void debug_failure(const char *call, int fd, int error, const struct rpc_addr *addr);
+/* A name that was looked up; `error` NULL = found. With ZT_NC_EXPLAIN, failures with ZT_NC_DEBUG.
+ */
+void debug_name(const char *call, const char *name, const char *error);
 /* Why there is no control connection. */
 void debug_no_service(int error);
 

@@ -5,6 +5,7 @@
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
+#include "intercept/interfaces.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -25,20 +26,6 @@ static void unsent(int fd, unsigned long request, int *answer)
 	    reply.option.value_length >= sizeof *answer) {
 		memcpy(answer, reply.option.value, sizeof *answer);
 	}
-}
-
-/* Interfaces of the virtual host are not there yet; those of the host are none of the program's. */
-static int interfaces(unsigned long request, void *argument)
-{
-	if (request == SIOCGIFCONF) {
-		struct ifconf *list = argument;
-		if (!addr_readable(list, sizeof *list)) {
-			return -EFAULT;
-		}
-		list->ifc_len = 0;
-		return 0;
-	}
-	return -ENODEV;
 }
 
 /* A unix socket would count records. The kernel is asked only where a hint says so. */
@@ -69,7 +56,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		return 0;
 	}
 	if (request >= INTERFACES_FIRST && request <= INTERFACES_LAST && ident_is_ours(fd)) {
-		return done("ioctl", fd, interfaces(request, argument));
+		return done("ioctl", fd, ifreq_answer(request, argument));
 	}
 	int result = real.ioctl(fd, request, argument);
 	if (request == FIONREAD && result == 0 && dgram_hinted(fd)) {

@@ -9,7 +9,7 @@ BASE_FLAGS := -std=c11 -D_GNU_SOURCE -g $(OPTIMISE) -fstack-protector-strong -fP
 BASE_LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 PKG_CONFIG ?= pkg-config
-PACKAGES := libsodium libcrypto liblz4 jansson libmicrohttpd libcurl libseccomp
+PACKAGES := libsodium libcrypto liblz4 jansson libmicrohttpd libcurl libseccomp libcares
 ifneq ($(filter-out clean distclean help install-packages,$(or $(MAKECMDGOALS),all)),)
 missing := $(strip $(foreach p,$(PACKAGES),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
 ifneq ($(missing),)
@@ -22,7 +22,7 @@ PKG_FLAGS := $(call pkg_cflags,$(PACKAGES))
 
 CORE_LIBS := $(call pkg_libs,libsodium libcrypto liblz4)
 CONTROLLER_LIBS := $(call pkg_libs,jansson)
-SERVICE_LIBS := $(call pkg_libs,libmicrohttpd libseccomp) -ldl -lpthread
+SERVICE_LIBS := $(call pkg_libs,libmicrohttpd libseccomp libcares) -ldl -lpthread
 CLI_LIBS := $(call pkg_libs,libcurl jansson)
 
 COMPILE = $(CC) $(BASE_FLAGS) $(WARNINGS) $(PKG_FLAGS) $(CPPFLAGS) $(CFLAGS)

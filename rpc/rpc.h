@@ -41,6 +41,8 @@ enum rpc_op {
 	RPC_GETOPT = 10,
 	RPC_IOCTL = 11,
 	RPC_PING = 12,
+	RPC_RESOLVE = 13,
+	RPC_INTERFACES = 14,
 };
 
 enum rpc_flag {
@@ -207,6 +209,74 @@ struct rpc_ioctl { /* reply: struct rpc_option with the data in value */
 	uint64_t argument;
 };
 static_assert(sizeof(struct rpc_ioctl) == 32, "wire layout");
+
+/* ---- names (decision S8) --------------------------------------------------------------------- */
+
+enum rpc_resolve_kind {
+	RPC_RESOLVE_HOST = 0,    /* name -> addresses, in the order of RFC 6724, canonical name */
+	RPC_RESOLVE_ADDRESS = 1, /* struct rpc_addr -> name */
+	RPC_RESOLVE_QUERY = 2,   /* name, type, class -> the DNS message */
+	RPC_RESOLVE_SEARCH = 3,  /* the same, with the network's domain tried too */
+	RPC_RESOLVE_SEND = 4,    /* DNS message -> DNS message */
+};
+
+enum rpc_resolve_flag {
+	RPC_RESOLVE_FILES = 1, /* ask no server: only what the service knows itself */
+};
+
+enum rpc_resolve_status {
+	RPC_RESOLVED = 0,
+	RPC_RESOLVE_NONE = 1,    /* no such name */
+	RPC_RESOLVE_NO_DATA = 2, /* the name is there, without such records */
+	RPC_RESOLVE_AGAIN = 3,   /* no server answered */
+	RPC_RESOLVE_FAIL = 4,
+};
+
+enum {
+	RPC_RESOLVE_MAX_BYTES = 384,  /* of a name or a message that is sent */
+	RPC_RESOLVE_RECORDS_MAX = 64, /* addresses of a name */
+};
+
+/* Sent cut off after bytes[length]. */
+struct rpc_resolve {
+	struct rpc_header h;
+	uint32_t kind, flags;
+	uint32_t family;      /* HOST: AF_INET, AF_INET6, or 0 for both */
+	uint16_t type, class; /* QUERY, SEARCH */
+	uint32_t length, pad;
+	uint8_t bytes[RPC_RESOLVE_MAX_BYTES];
+};
+static_assert(offsetof(struct rpc_resolve, bytes) == 40, "wire layout");
+
+/* Followed by `count` struct rpc_addr, then `length` bytes: the canonical name, the name, or the
+ * DNS message. The only answer that may be longer than RPC_MAX_BYTES. */
+struct rpc_resolved {
+	struct rpc_header h;
+	uint32_t status; /* enum rpc_resolve_status */
+	uint32_t count, length, pad;
+};
+static_assert(sizeof(struct rpc_resolved) == 32, "wire layout");
+
+/* INTERFACES: a bare header; answered by this, followed by `count` struct rpc_interface_addr. The
+ * interface is RPC_IFINDEX_NETWORK; loopback is everywhere the same and not mentioned. */
+struct rpc_interfaces {
+	struct rpc_header h;
+	char name[16];
+	uint8_t mac[6];
+	uint16_t count;
+	uint32_t mtu;
+	uint32_t is_up; /* 1: the network is usable */
+};
+static_assert(sizeof(struct rpc_interfaces) == 48, "wire layout");
+
+struct rpc_interface_addr {
+	uint8_t addr[16];
+	uint8_t family; /* AF_INET (v4-mapped) or AF_INET6 */
+	uint8_t bits;
+	uint8_t pad[2];
+};
+static_assert(sizeof(struct rpc_interface_addr) == 20, "wire layout");
+enum { RPC_INTERFACE_ADDRS_MAX = (RPC_MAX_BYTES - 48) / 20 };
 
 /* One accepted connection, written by the service into a listener's B together with the new A. */
 enum { RPC_ACCEPT_MAGIC = 0x4143544e };

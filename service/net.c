@@ -20,6 +20,7 @@
 #include "service/home.h"
 #include "service/log.h"
 #include "service/net_policy.h"
+#include "service/resolver.h"
 #include "service/service.h"
 #include "service/vhost.h"
 #include "service/worker.h"
@@ -251,6 +252,7 @@ static int core_join(struct net *net)
 static void net_release(struct net *net)
 {
 	capture_end_all(net);
+	resolver_free(net);
 	if (net->vhost) {
 		vhost_close(net->vhost);
 	}
@@ -382,6 +384,9 @@ void net_advance_all(struct service *service, int64_t now_ms)
 		if (vhost_deadline(net->vhost) <= now_ms) {
 			vhost_advance(net->vhost, now_ms);
 		}
+		if (resolver_deadline(net) <= now_ms) {
+			resolver_advance(net);
+		}
 	}
 }
 
@@ -392,6 +397,8 @@ int64_t net_deadline(const struct service *service)
 		int64_t stack = net->stack ? net->ops->deadline(net->stack) : INT64_MAX;
 		int64_t vhost = vhost_deadline(net->vhost);
 		int64_t first = stack < vhost ? stack : vhost;
+		int64_t resolver = resolver_deadline(net);
+		first = resolver < first ? resolver : first;
 		deadline = first < deadline ? first : deadline;
 		if (net->is_stale) {
 			return 0;

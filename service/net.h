@@ -14,6 +14,7 @@
 
 struct capture;
 struct service;
+struct resolver;
 struct vhost; /* vhost.h: the virtual sockets of this network (rpcd, vsock, ports, relay) */
 
 struct net {
@@ -30,11 +31,15 @@ struct net {
 	struct stack_ip link_local;                     /* likewise; family 0 = none */
 	bool is_ok;                                     /* status OK and at least one address */
 	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
-	char name[128];                                 /* of the network; empty = none yet */
-	uint32_t mtu;                                   /* as the stack was made */
-	struct capture *captures;                       /* capture.h; NULL = none under way */
-	uint64_t capture_dropped;                       /* frames that a reader was too slow for */
-	struct { /* the last member that claimed one of our addresses */
+	struct resolver *resolver; /* resolver.h; NULL until a name is asked for */
+	char domain[129];          /* of the names of its members, pushed; empty = none */
+	struct stack_ip dns[ZT_MAX_DNS_SERVERS]; /* pushed, if allowDNS is on */
+	size_t dns_count;
+	char name[128];           /* of the network; empty = none yet */
+	uint32_t mtu;             /* as the stack was made */
+	struct capture *captures; /* capture.h; NULL = none under way */
+	uint64_t capture_dropped; /* frames that a reader was too slow for */
+	struct {                  /* the last member that claimed one of our addresses */
 		struct stack_ip address;
 		uint8_t mac[6];
 		int64_t at_ms; /* monotonic; 0 = never */

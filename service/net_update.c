@@ -12,6 +12,7 @@
 #include "service/log.h"
 #include "service/net.h"
 #include "service/net_policy.h"
+#include "service/resolver.h"
 #include "service/service.h"
 #include "service/vhost.h"
 
@@ -167,6 +168,7 @@ static void mtu_update(struct net *net, const struct zt_network_view *view)
 			 id_of(net), net->mtu, view->mtu);
 		return;
 	}
+	resolver_free(net);
 	net->ops->destroy(net->stack);
 	net->stack = NULL;
 	net->address_count = 0;
@@ -174,6 +176,19 @@ static void mtu_update(struct net *net, const struct zt_network_view *view)
 	if (net_stack_make(net, view->mtu) != 0) {
 		(void)zt_leave(net->service->node, loop_now(net->service->loop), net->nwid);
 	}
+}
+
+/* Nothing of it reaches the resolver of the host, so "allowDNS" only says whether we use it. */
+static void dns_update(struct net *net, const struct zt_network_view *view)
+{
+	size_t count = net->policy.dns ? view->dns_count : 0;
+	(void)snprintf(net->domain, sizeof net->domain, "%s",
+		       net->policy.dns ? view->dns_domain : "");
+	net->dns_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		net->dns[net->dns_count++] = stack_ip_of(&view->dns[i]);
+	}
+	resolver_update(net);
 }
 
 void net_update(struct net *net)
@@ -189,6 +204,7 @@ void net_update(struct net *net)
 	}
 	bool was_ok = net->is_ok;
 	(void)snprintf(net->name, sizeof net->name, "%s", view.name);
+	dns_update(net, &view);
 	addresses_update(net, &view);
 	routes_update(net, &view);
 	net->is_ok = view.status == ZT_NETWORK_OK && net->address_count > 0;

@@ -9,6 +9,8 @@
  */
 #include "service/rpcd.h"
 
+#include "service/interfaces.h"
+#include "service/resolver.h"
 #include "service/service.h"
 #include "service/vdgram.h"
 #include "service/vsock.h"
@@ -302,6 +304,26 @@ static void on_ioctl(struct request *q)
 	answer_option(q, &r, 0);
 }
 
+static void on_resolve(struct request *q)
+{
+	struct rpc_resolve m = { .length = 0 };
+	memcpy(&m, q->bytes, q->length < sizeof m ? q->length : sizeof m);
+	if (!is_reply_end(q->reply)) {
+		answer_error(q, EINVAL);
+		return;
+	}
+	q->is_reply_kept = true; /* the resolver's from here on */
+	resolver_ask(q->vhost->net, &m, q->reply);
+}
+
+static void on_interfaces(struct request *q)
+{
+	uint64_t bytes[RPC_MAX_BYTES / sizeof(uint64_t)];
+	struct rpc_interfaces *r = (void *)bytes;
+	size_t length = interfaces_write(q->vhost->net, r);
+	answer(q, &r->h, length, 0);
+}
+
 static void on_ping(struct request *q)
 {
 	answer_error(q, 0);
@@ -315,12 +337,19 @@ static const struct {
 	void (*handle)(struct request *q);
 	enum need need;
 } table[] = {
-	[RPC_SOCKET] = { on_socket, NEEDS_REPLY },  [RPC_BIND] = { on_bind, NEEDS_SOCKET },
-	[RPC_LISTEN] = { on_listen, NEEDS_SOCKET }, [RPC_CONNECT] = { on_connect, NEEDS_SOCKET },
-	[RPC_DETACH] = { on_detach, NEEDS_SOCKET }, [RPC_SOERROR] = { on_soerror, NEEDS_SOCKET },
-	[RPC_NAME] = { on_name, NEEDS_SOCKET },     [RPC_SETOPT] = { on_setopt, NEEDS_SOCKET },
-	[RPC_GETOPT] = { on_getopt, NEEDS_SOCKET }, [RPC_IOCTL] = { on_ioctl, NEEDS_NOTHING },
+	[RPC_SOCKET] = { on_socket, NEEDS_REPLY },
+	[RPC_BIND] = { on_bind, NEEDS_SOCKET },
+	[RPC_LISTEN] = { on_listen, NEEDS_SOCKET },
+	[RPC_CONNECT] = { on_connect, NEEDS_SOCKET },
+	[RPC_DETACH] = { on_detach, NEEDS_SOCKET },
+	[RPC_SOERROR] = { on_soerror, NEEDS_SOCKET },
+	[RPC_NAME] = { on_name, NEEDS_SOCKET },
+	[RPC_SETOPT] = { on_setopt, NEEDS_SOCKET },
+	[RPC_GETOPT] = { on_getopt, NEEDS_SOCKET },
+	[RPC_IOCTL] = { on_ioctl, NEEDS_NOTHING },
 	[RPC_PING] = { on_ping, NEEDS_NOTHING },
+	[RPC_RESOLVE] = { on_resolve, NEEDS_REPLY },
+	[RPC_INTERFACES] = { on_interfaces, NEEDS_REPLY },
 };
 
 static int request_run(struct request *q)

@@ -9,6 +9,7 @@
  * A program that does not read loses datagrams: what does not fit into its descriptor is counted
  * and gone.
  */
+#include "service/resolver.h"
 #include "service/vdgram.h"
 
 #include "service/service.h"
@@ -156,6 +157,9 @@ static uint16_t ping_identifier(const struct vdgram_packet *p)
 
 bool vdgram_deliver(struct vhost *vhost, const struct vdgram_packet *p)
 {
+	if (!p->is_ping && resolver_datagram(vhost->net, p)) {
+		return true;
+	}
 	if (p->is_to_many) {
 		return deliver_to_many(vhost, p);
 	}

@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "service/log.h"
+#include "service/resolver.h"
 #include "service/rpcd.h"
 #include "service/service.h"
 #include "service/vdgram.h"
@@ -283,6 +284,10 @@ static void *on_accepted(void *context, struct stack_tcp *tcp, const struct stac
 
 static void on_established(void *tcp_context)
 {
+	if (resolver_owns(tcp_context)) {
+		resolver_on_tcp(tcp_context);
+		return;
+	}
 	vsock_established(tcp_context);
 }
 
@@ -290,6 +295,10 @@ static void on_established(void *tcp_context)
  * was not read. The stack calls this once per batch of frames, so nothing is lost in coalescing. */
 static void on_readable(void *tcp_context)
 {
+	if (resolver_owns(tcp_context)) {
+		resolver_on_tcp(tcp_context);
+		return;
+	}
 	struct vsock *s = tcp_context;
 	s->can_peek = true;
 	vsock_ripe(s);
@@ -299,6 +308,10 @@ static void on_readable(void *tcp_context)
 
 static void on_eof(void *tcp_context)
 {
+	if (resolver_owns(tcp_context)) {
+		resolver_on_tcp(tcp_context);
+		return;
+	}
 	struct vsock *s = tcp_context;
 	s->has_peer_eof = true;
 	vsock_ripe(s);
@@ -307,11 +320,19 @@ static void on_eof(void *tcp_context)
 
 static void on_writable(void *tcp_context)
 {
+	if (resolver_owns(tcp_context)) {
+		resolver_on_tcp(tcp_context);
+		return;
+	}
 	vsock_ready(tcp_context);
 }
 
 static void on_closed(void *tcp_context, int error)
 {
+	if (resolver_owns(tcp_context)) {
+		resolver_on_closed(tcp_context, error);
+		return;
+	}
 	struct vsock *s = tcp_context;
 	s->tcp = NULL;
 	s->has_stack_end = true;

@@ -134,7 +134,9 @@ static const struct {
 	{ RPC_IOCTL, sizeof(struct rpc_ioctl) },
 	{ RPC_PING, sizeof(struct rpc_header) },
 	{ 0, sizeof(struct rpc_header) },
-	{ 13, sizeof(struct rpc_header) },
+	{ RPC_RESOLVE, offsetof(struct rpc_resolve, bytes) },
+	{ RPC_INTERFACES, sizeof(struct rpc_header) },
+	{ RPC_INTERFACES + 1, sizeof(struct rpc_header) },
 	{ 0xffff, sizeof(struct rpc_header) },
 };
 
@@ -153,6 +155,24 @@ static void test_requests_every_length(void **state)
 			assert_false(rpc_request_ok(h, n));
 		}
 	}
+}
+
+/* A name must have come whole. */
+static void test_resolve_lengths(void **state)
+{
+	struct rpc_resolve m = { .h = { .op = RPC_RESOLVE } };
+	size_t head = offsetof(struct rpc_resolve, bytes);
+	(void)state;
+	m.length = 10;
+	m.h.length = (uint32_t)head + 10;
+	assert_true(rpc_request_ok(&m.h, head + 10));
+	m.h.length = (uint32_t)head + 9;
+	assert_false(rpc_request_ok(&m.h, head + 9));
+	m.length = RPC_RESOLVE_MAX_BYTES + 1;
+	m.h.length = sizeof m;
+	assert_false(rpc_request_ok(&m.h, sizeof m));
+	m.length = UINT32_MAX;
+	assert_false(rpc_request_ok(&m.h, sizeof m));
 }
 
 static void test_option_values(void **state)
