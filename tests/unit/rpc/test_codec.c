@@ -197,9 +197,13 @@ static void test_option_values(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names_round_trip),      cmocka_unit_test(test_scopes),
-		cmocka_unit_test(test_names_every_length),    cmocka_unit_test(test_names_hostile),
-		cmocka_unit_test(test_requests_every_length), cmocka_unit_test(test_option_values),
+		cmocka_unit_test(test_names_round_trip),
+		cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_names_every_length),
+		cmocka_unit_test(test_names_hostile),
+		cmocka_unit_test(test_requests_every_length),
+		cmocka_unit_test(test_resolve_lengths),
+		cmocka_unit_test(test_option_values),
 	};
 	return cmocka_run_group_tests_name("rpc codec", tests, NULL, NULL);
 }
