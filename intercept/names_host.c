@@ -97,7 +97,7 @@ static int find_r(const struct by *by, struct hostent *out, struct room room,
 	*result = NULL;
 	if (n && by->name) {
 		status = names_find(by->name, by->family, n);
-	} else if (n) {
+	} else if (n && by->number) {
 		memset(n, 0, sizeof *n);
 		n->addresses[n->count++] = *by->number;
 		status = names_of(by->number, n->canonical);
@@ -148,6 +148,7 @@ EXPORT struct hostent *gethostbyname(const char *name)
 	return names_on() ? gethostbyname2(name, AF_INET) : LIBC(gethostbyname)(name);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libc has so many */
 EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer,
 			    size_t size, struct hostent **result, int *h)
 {
@@ -202,6 +203,7 @@ EXPORT struct hostent *gethostbyaddr(const void *bytes, socklen_t length, int fa
 	return find_static(&by);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libc has so many */
 EXPORT int gethostbyaddr_r(const void *bytes, socklen_t length, int family, struct hostent *entry,
 			   char *buffer, size_t size, struct hostent **result, int *h)
 {
@@ -279,6 +281,7 @@ static int service_out(in_port_t port, char *service, socklen_t size, int flags)
 	return text_out(service, size, number) ? 0 : EAI_OVERFLOW;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libc has so many */
 EXPORT int getnameinfo(const struct sockaddr *sa, socklen_t length, char *host, socklen_t host_size,
 		       char *service, socklen_t service_size, int flags)
 {

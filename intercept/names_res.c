@@ -118,6 +118,7 @@ EXPORT int res_nsearch(res_state state, const char *name, int class, int type,
 		   : LIBC(res_nsearch)(state, name, class, type, answer, capacity);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libc has so many */
 EXPORT int res_nquerydomain(res_state state, const char *name, const char *domain, int class,
 			    int type, unsigned char *answer, int capacity)
 {

@@ -14,7 +14,7 @@
 struct vdgram_packet;
 
 /* Answer a request on the descriptor `reply`, now or later; it is taken over. */
-void resolver_ask(struct net *net, const struct rpc_resolve *request, int reply);
+void resolver_ask(struct net *net, const struct rpc_resolve *m, int reply);
 /* The network's servers may have changed. */
 void resolver_update(struct net *net);
 /* Questions under way are answered RPC_RESOLVE_AGAIN. Before the stack is destroyed. */

@@ -162,13 +162,15 @@ static ares_ssize_t tcp_receive(struct resolver *r, struct resolver_endpoint *e,
 	}
 	if (taken > 0) {
 		r->net->ops->tcp_consumed(e->tcp, taken);
-		e->is_ready = true; /* c-ares reads one piece at a time and expects to be asked again */
+		e->is_ready =
+		    true; /* c-ares reads one piece at a time and expects to be asked again */
 		return (ares_ssize_t)taken;
 	}
 	errno = e->error ? e->error : EAGAIN;
 	return e->has_eof && !e->error ? 0 : -1;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): c-ares calls it so */
 static ares_ssize_t on_receive(ares_socket_t fd, void *out, size_t size, int flags,
 			       struct sockaddr *from, ares_socklen_t *from_length, void *context)
 {
