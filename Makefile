@@ -6,6 +6,10 @@ BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 LIBDIR ?= $(PREFIX)/lib/netcon
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+SYSTEMD_DIR ?= $(PREFIX)/lib/systemd
+# The home directory when none is given.
+STATEDIR ?= /var/lib/zerotier-one
 CC ?= cc
 LWIP_DIR ?= third_party/lwip
 VECTORS ?= tests/vectors

@@ -7,7 +7,7 @@
 
 enum { ARGUMENTS_MAX = 64 };
 
-static const char DEFAULT_HOME[] = "/var/lib/zerotier-one"; /* the service's, vl2 10.2 */
+static const char DEFAULT_HOME[] = NETCON_STATEDIR; /* the service's, vl2 10.2 */
 static const char DEFAULT_HOST[] = "127.0.0.1";
 
 static const struct command {

@@ -4,7 +4,7 @@
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
 	-Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wconversion $(if $(CI),-Werror) $(if $(WERROR),-Werror)
 OPTIMISE := $(if $(SAN),-O1 -fno-omit-frame-pointer,-O2 -D_FORTIFY_SOURCE=2)
-BASE_FLAGS := -std=c11 -D_GNU_SOURCE -g $(OPTIMISE) -fstack-protector-strong -fPIC -I. -DNETCON_LIBDIR='"$(LIBDIR)"' -MMD -MP \
+BASE_FLAGS := -std=c11 -D_GNU_SOURCE -g $(OPTIMISE) -fstack-protector-strong -fPIC -I. -DNETCON_LIBDIR='"$(LIBDIR)"' -DNETCON_STATEDIR='"$(STATEDIR)"' -MMD -MP \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 BASE_LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 

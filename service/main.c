@@ -295,6 +295,7 @@ static void on_alarm(int number)
 static void service_stop(struct service *service)
 {
 	late_status = service->exit_code;
+	notify_send(&service->notify, "STOPPING=1");
 	(void)signal(SIGALRM, on_alarm);
 	(void)alarm(DRAIN_S);
 	http_close(service->http);
@@ -352,6 +353,7 @@ static int service_main(const struct options *options, char *const argv[])
 		.signal_fd = -1, .lock_fd = -1, .supervisor_fd = -1, .home_watch = { .fd = -1 }
 	};
 	int ready_fd = -1;
+	notify_open(&service.notify);
 	if (process_start(&service, options, argv, &ready_fd) != 0) {
 		return 1;
 	}
@@ -370,6 +372,7 @@ static int service_main(const struct options *options, char *const argv[])
 			daemonize_ready(ready_fd, home_path(&service, path, "netcon.log"),
 					service.supervisor_fd);
 		}
+		notify_send(&service.notify, "READY=1");
 		loop_run(service.loop);
 	}
 	service_stop(&service);

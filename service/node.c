@@ -138,9 +138,13 @@ static void on_event(void *context, const struct zt_event *event)
 	switch (event->kind) {
 	case ZT_EVENT_ONLINE:
 		log_info("node", "online: a root server answered");
+		notify_send(&service->notify, "STATUS=online");
 		break;
 	case ZT_EVENT_OFFLINE:
 		log_warn("node", "offline: no root server answers");
+		notify_send(
+		    &service->notify,
+		    "STATUS=offline: no root server answers; zerotier-cli diagnose says why");
 		break;
 	case ZT_EVENT_IDENTITY_COLLISION:
 		service->is_identity_lost = true;

@@ -22,7 +22,7 @@ static const struct row {
 #undef X
 };
 
-static const char DEFAULT_HOME[] = "/var/lib/zerotier-one";
+static const char DEFAULT_HOME[] = NETCON_STATEDIR;
 
 __attribute__((format(printf, 2, 3))) static void bad(struct options *o, const char *format, ...)
 {

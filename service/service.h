@@ -5,6 +5,7 @@
 
 #include "core/zt.h"
 #include "service/loop.h"
+#include "service/notify.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -95,6 +96,7 @@ struct service {
 	bool loopback_ok;      /* decision S20 */
 	bool is_sandboxed;     /* the filter of system calls is in force */
 	bool is_identity_lost; /* an upstream says that our address is taken: stop */
+	struct notify notify;  /* the service manager that started us */
 	int signal_fd;
 	struct watch signal_watch;
 	struct watch home_watch; /* inotify on the home directory */

@@ -93,6 +93,7 @@ void turn_finish(struct service *service, struct zt_now now)
 	udp_advance(service->udp, now.mono_ms);
 	udp_flush(service->udp);
 	tcprelay_advance(service->tcprelay, now.mono_ms);
+	notify_advance(&service->notify, now.mono_ms);
 	if (service->is_identity_lost) {
 		log_err("main",
 			"a root server says that our address %010llx belongs to another identity. "
@@ -120,5 +121,6 @@ int64_t turn_deadline(struct service *service)
 	deadline = earlier(deadline, hold_deadline(service));
 	deadline = earlier(deadline, tcprelay_deadline(service->tcprelay));
 	deadline = earlier(deadline, handover_deadline(service->handover));
+	deadline = earlier(deadline, notify_deadline(&service->notify));
 	return earlier(deadline, udp_deadline(service->udp));
 }

@@ -152,7 +152,7 @@ static struct vsock *best_of(const struct ports *ports, const struct vdgram_pack
 
 static uint16_t ping_identifier(const struct vdgram_packet *p)
 {
-	return p->length < 8 ? 0 : (uint16_t)(p->bytes[4] << 8 | p->bytes[5]);
+	return (uint16_t)(p->length < 8 ? 0 : p->bytes[4] << 8 | p->bytes[5]);
 }
 
 bool vdgram_deliver(struct vhost *vhost, const struct vdgram_packet *p)
