@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # netcon: one Makefile, no recursion, everything under build/$(PROFILE)/. `make help` lists targets.
 
+VERSION := 2.0.0-dev
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 LIBDIR ?= $(PREFIX)/lib/netcon
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
+SYSCONFDIR ?= /etc
 SYSTEMD_DIR ?= $(PREFIX)/lib/systemd
 # The home directory when none is given.
 STATEDIR ?= /var/lib/zerotier-one

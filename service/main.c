@@ -67,7 +67,7 @@ __attribute__((format(printf, 1, 2))) static int fatal(const char *format, ...)
 
 /* ---- other personalities -------------------------------------------------------------------- */
 
-/* Become the tool beside this program, or the one in PATH. */
+/* Become the tool beside this program, in the library's folder, or in PATH. */
 static int tool_exec(const char *tool, int argc, char *argv[], int skip)
 {
 	char path[PATH_MAX], name[32];
@@ -85,6 +85,8 @@ static int tool_exec(const char *tool, int argc, char *argv[], int skip)
 		(void)snprintf(slash + 1, 64, "%s", tool);
 		(void)execv(path, argv);
 	}
+	(void)snprintf(path, sizeof path, "%s/%s", NETCON_LIBDIR, tool);
+	(void)execv(path, argv);
 	(void)execvp(tool, argv);
 	(void)fprintf(stderr, "%s: cannot find %s beside this program or in PATH: %s\n", program,
 		      tool, strerror(errno));
