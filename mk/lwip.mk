@@ -30,12 +30,13 @@ $(STACK_OBJECTS): BASE_FLAGS += $(STACK_FLAGS)
 $(B)/stack/checksum.o: BASE_FLAGS += $(if $(SAN),,-O3)
 
 # Each network holds the whole file in a memfd, so debug information lies beside it, not inside.
+# (KEEP_DEBUG=1: a packager splits it himself.)
 # Sanitizer runtimes live in the program that loads the library, so their symbols stay open.
 $(STACK_SO): $(STACK_OBJECTS) $(LWIP_OBJECTS) stack/exports.map
 	$(call say,LD,$@)
 	$(Q)$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=stack/exports.map -Wl,-Bsymbolic \
 		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-soname,liblwip.so
-	$(if $(SAN),,$(Q)objcopy --only-keep-debug $@ $@.debug && objcopy --strip-debug --add-gnu-debuglink=$@.debug $@)
+	$(if $(SAN)$(KEEP_DEBUG),,$(Q)objcopy --only-keep-debug $@ $@.debug && objcopy --strip-debug --add-gnu-debuglink=$@.debug $@)
 
 # Where the service looks for the library after its own folder.
 $(B)/service/stacklib.o: BASE_FLAGS += -DNETCON_LIBDIR='"$(LIBDIR)"'
