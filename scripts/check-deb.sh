@@ -14,6 +14,7 @@ scripts/make-deb.sh
 root=$PWD/build/deb/root
 passed=0 failed=0
 # The machine's own mirror: what apt says it would fetch a package from.
+# shellcheck disable=SC2016 # apt's own variable
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
 [ -n "$mirror" ] || { echo "check-deb.sh: apt names no mirror; run apt-get update" >&2; exit 2; }
 debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$mirror" >build/deb/debootstrap.log 2>&1 || {
@@ -43,6 +44,7 @@ check() { # NAME COMMAND...
 }
 not() { ! "$@"; }
 user_is_there() { inside getent passwd zerotier-netcon; }
+# shellcheck disable=SC2016 # expanded inside
 serves() { # the installed service, as its own user: up, asked by the installed tool, stopped
   inside sh -euc '
     install -d -o zerotier-netcon -g zerotier-netcon -m 750 /var/lib/zerotier-netcon
@@ -52,6 +54,7 @@ serves() { # the installed service, as its own user: up, asked by the installed 
     [ "$(stat -c %a /var/lib/zerotier-netcon/identity.secret)" = 600 ]
     kill "$(cat /var/lib/zerotier-netcon/zerotier-one.pid)"'
 }
+# shellcheck disable=SC2016
 explains() { # the launcher finds its library and says what is missing
   inside sh -uc 'zerotier-intercept -n 1234567890abcdef true 2>&1 | grep -q zerotier'
 }
