@@ -22,7 +22,7 @@ struct hosts {
 
 static void hosts_open(struct hosts *h)
 {
-	h->bytes[0] = h->line[0] = '\0';
+	memset(h, 0, sizeof *h);
 	h->fd = sys(SYS_openat, AT_FDCWD, "/etc/hosts", O_RDONLY | O_CLOEXEC);
 	h->length = h->at = 0;
 }

@@ -12,6 +12,7 @@
 
 #include "rpc/rpc.h"
 #include "service/log.h"
+#include "service/resolver.h"
 #include "service/rpcd.h"
 #include "service/service.h"
 #include "service/vsock.h"
@@ -222,6 +223,7 @@ static void rig_close(struct rig *r)
 {
 	(void)close(r->control);
 	rig_settle(r);
+	resolver_free(&r->net);
 	vhost_close(r->net.vhost);
 	assert_int_equal(r->service.fd_used, 0);
 	r->net.ops->destroy(r->net.stack);
