@@ -32,6 +32,7 @@ void settings_defaults(struct settings *settings)
 		.primary_port = OPTIONS_DEFAULT_PORT,
 		.allow_secondary_port = true,
 		.allow_tcp_relay = true,
+		.allow_port_mapping = true,
 		.socket_mode = 0660, /* decision S4 */
 		.use_sandbox = true,
 		.log_level = LOG_LEVEL_INFO,
@@ -134,6 +135,16 @@ static bool take_primary_port(struct parse *p, const char *key, const json_t *va
 static bool take_secondary_port(struct parse *p, const char *key, const json_t *value)
 {
 	return take_port(p, key, value, &p->settings->secondary_port);
+}
+
+static bool take_tertiary_port(struct parse *p, const char *key, const json_t *value)
+{
+	return take_port(p, key, value, &p->settings->tertiary_port);
+}
+
+static bool take_port_mapping(struct parse *p, const char *key, const json_t *value)
+{
+	return take_bool(p, key, value, &p->settings->allow_port_mapping);
 }
 
 static bool take_low_bandwidth(struct parse *p, const char *key, const json_t *value)
@@ -335,6 +346,8 @@ static bool take_settings(struct parse *p, const json_t *settings)
 		{ "primaryPort", take_primary_port },
 		{ "secondaryPort", take_secondary_port },
 		{ "allowSecondaryPort", take_allow_secondary },
+		{ "tertiaryPort", take_tertiary_port },
+		{ "portMappingEnabled", take_port_mapping },
 		{ "lowBandwidthMode", take_low_bandwidth },
 		{ "allowTcpFallbackRelay", take_allow_relay },
 		{ "forceTcpRelay", take_force_relay },

@@ -27,6 +27,7 @@ enum watch_kind {
 	WATCH_TCP_RELAY,  /* the connection to the TCP relay */
 	WATCH_SUPERVISOR, /* the process that started us */
 	WATCH_SUCCESSOR,  /* the one that is to take over */
+	WATCH_PORTMAP,    /* eventfd: the gateway answered, or did not */
 	WATCH_HOLD,       /* an asker of the API whose answer comes later */
 };
 

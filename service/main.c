@@ -17,6 +17,7 @@
 #include "service/net.h"
 #include "service/node.h"
 #include "service/options.h"
+#include "service/portmap.h"
 #include "service/reload.h"
 #include "service/sandbox.h"
 #include "service/service.h"
@@ -205,6 +206,16 @@ static int home_start(struct service *service, const struct options *options)
 	return 0;
 }
 
+/* Nobody needs it so much that the service should not start without. */
+static void portmap_start(struct service *service)
+{
+	int error = portmap_open(service, &service->portmap);
+	if (error != 0) {
+		errno = -error;
+		log_warn_errno("portmap", "no port of a gateway will be asked for");
+	}
+}
+
 static void sandbox_start(struct service *service)
 {
 	if (!service->settings.use_sandbox) {
@@ -260,6 +271,7 @@ static int service_start(struct service *service, const struct options *options)
 	if (predecessor < 0 && home_announce(service, error) != 0) {
 		return fatal("%s", error);
 	}
+	portmap_start(service);
 	reload_core(service);
 	reload_watch(service);
 	moons_load(service);
@@ -313,6 +325,7 @@ static void service_stop(struct service *service)
 	node_close(service);
 	tcprelay_free(service->tcprelay);
 	handover_free(service->handover);
+	portmap_close(service->portmap);
 	udp_close(service->udp);
 	worker_free(service->worker);
 	reload_unwatch(service);

@@ -245,9 +245,7 @@ int node_open(struct service *service, const struct identity *identity, const vo
 		return error;
 	}
 	service->address = identity->address;
-	struct zt_endpoint bound[UDP_MAX_SOCKETS];
-	zt_local_endpoints_set(service->node, bound,
-			       udp_endpoints(service->udp, bound, UDP_MAX_SOCKETS));
+	udp_tell_node(service->udp);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "service/localconf.h"
 #include "service/log.h"
 #include "service/net.h"
+#include "service/portmap.h"
 #include "service/udp.h"
 
 #include <string.h>
@@ -38,6 +39,7 @@ void reload_apply(struct service *service, const struct settings *settings, json
 	service->local_conf = local_conf;
 	log_level_set((enum log_level)next.log_level);
 	udp_rescan(service->udp);
+	portmap_hurry(service->portmap);
 	reload_core(service);
 }
 

@@ -14,6 +14,7 @@
 
 struct net;
 struct udp;
+struct portmap;
 struct hold;
 struct http;
 struct worker;
@@ -44,6 +45,8 @@ struct settings {
 	bool primary_port_is_random;
 	bool allow_secondary_port;
 	uint16_t secondary_port;                    /* 0 = random */
+	bool allow_port_mapping;                    /* portMappingEnabled */
+	uint16_t tertiary_port;                     /* 0 = random */
 	struct zt_endpoint bind[SETTINGS_MAX_BIND]; /* bind these instead of scanning interfaces */
 	size_t bind_count;
 	struct zt_endpoint
@@ -83,6 +86,7 @@ struct service {
 	struct worker *worker;
 	struct udp *udp;
 	struct tcprelay *tcprelay; /* NULL = no memory for one */
+	struct portmap *portmap;   /* NULL: this program was built without */
 	struct http *http;
 	struct hold *holds; /* askers that wait (hold.h) */
 	unsigned hold_count;

@@ -9,6 +9,7 @@
 #include "service/log.h"
 #include "service/loop.h"
 #include "service/net.h"
+#include "service/portmap.h"
 #include "service/reload.h"
 #include "service/service.h"
 #include "service/tcprelay.h"
@@ -74,6 +75,9 @@ void turn_dispatch(struct service *service, struct watch *w, uint32_t events)
 	case WATCH_SUCCESSOR:
 		handover_on_successor(w);
 		break;
+	case WATCH_PORTMAP:
+		portmap_on_done(w);
+		break;
 	case WATCH_HOLD:
 		hold_on_ready(w);
 		break;
@@ -91,6 +95,7 @@ void turn_finish(struct service *service, struct zt_now now)
 	hold_advance(service, now.mono_ms);
 	http_advance(service->http, now.mono_ms);
 	udp_advance(service->udp, now.mono_ms);
+	portmap_advance(service->portmap, now.mono_ms);
 	udp_flush(service->udp);
 	tcprelay_advance(service->tcprelay, now.mono_ms);
 	notify_advance(&service->notify, now.mono_ms);
@@ -122,5 +127,6 @@ int64_t turn_deadline(struct service *service)
 	deadline = earlier(deadline, tcprelay_deadline(service->tcprelay));
 	deadline = earlier(deadline, handover_deadline(service->handover));
 	deadline = earlier(deadline, notify_deadline(&service->notify));
+	deadline = earlier(deadline, portmap_deadline(service->portmap));
 	return earlier(deadline, udp_deadline(service->udp));
 }

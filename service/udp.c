@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* How this works: the wanted addresses (ifscan.h) times the ports (primary, secondary) are compared
  * with the sockets that are open, at start, when netlink reports a change, and on SIGHUP; new ones
- * are bound, gone ones closed. Loopback addresses get the primary port only.
+ * are bound, gone ones closed. Loopback addresses get the primary port only, IPv6 addresses no
+ * third one: that is for a gateway to map (portmap.h).
  */
 #include "service/udp_socket.h"
 
 #include "service/handover.h"
 #include "service/ifscan.h"
 #include "service/log.h"
+#include "service/portmap.h"
+#include "service/portmap_rule.h"
 #include "service/service.h"
 #include "service/tcprelay.h"
 
@@ -15,7 +18,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/udp.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,9 +27,6 @@ enum {
 	BUFFER_WANTED_BYTES = 4 * 1024 * 1024, /* decision S17 */
 	RESCAN_MS = 30000,                     /* without netlink, vl1 15 */
 	RESCAN_SETTLE_MS = 250,                /* one change makes several messages */
-	RANDOM_PORT_FIRST = 20000,
-	RANDOM_PORT_COUNT = 45500,
-	RANDOM_PORT_TRIES = 64,
 };
 
 socklen_t udp_sockaddr(const struct zt_endpoint *e, struct sockaddr_storage *out)
@@ -125,7 +124,7 @@ static bool kernel_has_gso(int fd)
 	return setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof off) == 0;
 }
 
-static int socket_open(struct udp *udp, const struct zt_endpoint *local, bool is_secondary)
+static int socket_open(struct udp *udp, const struct zt_endpoint *local, enum udp_role role)
 {
 	size_t slot = 0;
 	while (slot < UDP_MAX_SOCKETS && udp->sockets[slot].local.family != 0) {
@@ -145,7 +144,7 @@ static int socket_open(struct udp *udp, const struct zt_endpoint *local, bool is
 		.udp = udp,
 		.watch = { .fd = fd, .kind = WATCH_UDP },
 		.number = (int32_t)((size_t)use * UDP_MAX_SOCKETS + slot),
-		.is_secondary = is_secondary,
+		.role = role,
 		.has_gso = kernel_has_gso(fd),
 	};
 	int error = loop_add(udp->service->loop, &socket->watch, EPOLLIN);
@@ -185,8 +184,18 @@ static struct udp_socket *socket_at(struct udp *udp, const struct zt_endpoint *l
 struct wanted {
 	size_t count;
 	struct zt_endpoint local[UDP_MAX_SOCKETS];
-	bool is_secondary[UDP_MAX_SOCKETS];
+	enum udp_role roles[UDP_MAX_SOCKETS];
 };
+
+static void wanted_add(struct wanted *wanted, const struct zt_endpoint *ip, uint16_t port,
+		       enum udp_role role)
+{
+	if (wanted->count < UDP_MAX_SOCKETS) {
+		wanted->roles[wanted->count] = role;
+		wanted->local[wanted->count] = *ip;
+		wanted->local[wanted->count++].port = port;
+	}
+}
 
 static void wanted_fill(struct udp *udp, struct wanted *wanted)
 {
@@ -195,13 +204,14 @@ static void wanted_fill(struct udp *udp, struct wanted *wanted)
 	size_t count = ifscan(settings, udp->service->loopback_ok, ips, UDP_MAX_SOCKETS / 2);
 	wanted->count = 0;
 	for (size_t i = 0; i < count; i++) {
-		wanted->local[wanted->count] = ips[i];
-		wanted->is_secondary[wanted->count] = false;
-		wanted->local[wanted->count++].port = settings->primary_port;
-		if (udp->secondary_port != 0 && endpoint_scope(&ips[i]) != SCOPE_LOOPBACK) {
-			wanted->local[wanted->count] = ips[i];
-			wanted->is_secondary[wanted->count] = true;
-			wanted->local[wanted->count++].port = udp->secondary_port;
+		bool is_far = endpoint_scope(&ips[i]) != SCOPE_LOOPBACK;
+		wanted_add(wanted, &ips[i], settings->primary_port, UDP_PRIMARY);
+		if (udp->secondary_port != 0 && is_far) {
+			wanted_add(wanted, &ips[i], udp->secondary_port, UDP_SECONDARY);
+		}
+		if (udp->tertiary_port != 0 &&
+		    portmap_local_ok(&wanted->local[wanted->count - 1])) {
+			wanted_add(wanted, &ips[i], udp->tertiary_port, UDP_TERTIARY);
 		}
 	}
 }
@@ -246,7 +256,7 @@ static int sockets_update(struct udp *udp)
 		if (socket_at(udp, &wanted.local[i])) {
 			continue;
 		}
-		int error = socket_open(udp, &wanted.local[i], wanted.is_secondary[i]);
+		int error = socket_open(udp, &wanted.local[i], wanted.roles[i]);
 		if (error == 0) {
 			log_info("udp", "bound address=%s", endpoint_text(&wanted.local[i], text));
 			continue;
@@ -254,77 +264,56 @@ static int sockets_update(struct udp *udp)
 		errno = -error;
 		log_warn_errno("udp", "cannot bind address=%s",
 			       endpoint_text(&wanted.local[i], text));
-		result = wanted.is_secondary[i] ? result : error;
+		result = wanted.roles[i] == UDP_PRIMARY ? error : result;
 	}
 	return result;
 }
 
 /* ---- ports ---------------------------------------------------------------------------------- */
 
-static bool port_is_free(uint16_t port)
+/* What the settings say of an extra port now. One that was chosen at random is kept; `before` is
+ * the one of the service that we take over from, or 0. */
+static void extra_choose(uint16_t *port, bool is_allowed, uint16_t wanted, uint16_t before)
 {
-	static const struct {
-		int family, type;
-	} kinds[] = {
-		{ 4, SOCK_DGRAM }, { 4, SOCK_STREAM }, { 6, SOCK_DGRAM }, { 6, SOCK_STREAM }
-	};
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct zt_endpoint any = { .family = (uint8_t)kinds[i].family, .port = port };
-		struct sockaddr_storage name;
-		socklen_t length = udp_sockaddr(&any, &name);
-		int fd = socket(name.ss_family, kinds[i].type | SOCK_CLOEXEC, 0);
-		if (fd < 0) {
-			continue; /* a host without that family */
-		}
-		if (kinds[i].family == 6) {
-			option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-		}
-		bool is_busy =
-		    bind(fd, (struct sockaddr *)&name, length) != 0 && errno == EADDRINUSE;
-		(void)close(fd);
-		if (is_busy) {
-			return false;
-		}
+	if (!is_allowed) {
+		*port = 0;
+	} else if (wanted != 0) {
+		*port = wanted;
+	} else if (*port == 0) {
+		*port = before != 0 ? before : udp_port_random();
 	}
-	return true;
 }
 
-static uint16_t port_random(void)
-{
-	for (int i = 0; i < RANDOM_PORT_TRIES; i++) {
-		uint16_t port =
-		    (uint16_t)(RANDOM_PORT_FIRST + randombytes_uniform(RANDOM_PORT_COUNT));
-		if (port_is_free(port)) {
-			return port;
-		}
-	}
-	return 0;
-}
-
-/* What the settings say of the second port now. One that was chosen at random is kept. */
-static void secondary_choose(struct udp *udp)
+static void extras_choose(struct udp *udp)
 {
 	const struct settings *settings = &udp->service->settings;
-	if (!settings->allow_secondary_port) {
-		udp->secondary_port = 0;
-	} else if (settings->secondary_port != 0) {
-		udp->secondary_port = settings->secondary_port;
-	} else if (udp->secondary_port == 0) {
-		uint16_t before = inherited_secondary_port(udp->service);
-		udp->secondary_port = before ? before : port_random();
-	}
+	extra_choose(&udp->secondary_port, settings->allow_secondary_port, settings->secondary_port,
+		     inherited_secondary_port(udp->service));
+	extra_choose(&udp->tertiary_port, portmap_is_allowed(settings, udp->service->loopback_ok),
+		     settings->tertiary_port, 0);
 }
 
 void udp_rescan(struct udp *udp)
 {
-	secondary_choose(udp);
+	extras_choose(udp);
 	udp->rescan_ms =
 	    udp->netlink.fd >= 0 ? INT64_MAX : loop_now(udp->service->loop).mono_ms + RESCAN_MS;
 	(void)sockets_update(udp);
-	struct zt_endpoint bound[UDP_MAX_SOCKETS];
+	portmap_update(udp->service->portmap);
+	udp_tell_node(udp);
+}
+
+void udp_tell_node(struct udp *udp)
+{
+	struct zt_endpoint ours[UDP_MAX_SOCKETS + 1];
+	const struct gateway_mapping *mapping = portmap_mapping(udp->service->portmap);
+	size_t count = 0;
+	if (mapping) { /* first: it must not be the one that is cut off */
+		ours[count++] = mapping->external;
+	}
+	count += udp_endpoints(udp, ours + count, UDP_MAX_SOCKETS);
 	if (udp->service->node) {
-		zt_local_endpoints_set(udp->service->node, bound,
-				       udp_endpoints(udp, bound, UDP_MAX_SOCKETS));
+		zt_local_endpoints_set(udp->service->node, ours, count);
 	}
 }
 
@@ -333,9 +322,9 @@ static void ports_choose(struct udp *udp)
 	struct settings *settings = &udp->service->settings;
 	settings->primary_port_is_random = settings->primary_port == 0;
 	if (settings->primary_port_is_random) {
-		settings->primary_port = port_random();
+		settings->primary_port = udp_port_random();
 	}
-	secondary_choose(udp);
+	extras_choose(udp);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -478,14 +467,35 @@ uint16_t udp_socket_port(const struct udp *udp, int32_t socket)
 	return s->local.family != 0 && s->number == socket ? s->local.port : 0;
 }
 
-uint16_t udp_secondary_port(const struct udp *udp)
+static bool role_is_bound(const struct udp *udp, enum udp_role role)
 {
 	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
-		if (udp->sockets[i].local.family != 0 && udp->sockets[i].is_secondary) {
-			return udp->secondary_port;
+		if (udp->sockets[i].local.family != 0 && udp->sockets[i].role == role) {
+			return true;
 		}
 	}
-	return 0;
+	return false;
+}
+
+uint16_t udp_secondary_port(const struct udp *udp)
+{
+	return role_is_bound(udp, UDP_SECONDARY) ? udp->secondary_port : 0;
+}
+
+uint16_t udp_tertiary_port(const struct udp *udp)
+{
+	return role_is_bound(udp, UDP_TERTIARY) ? udp->tertiary_port : 0;
+}
+
+size_t udp_tertiary_endpoints(const struct udp *udp, struct zt_endpoint *out, size_t max)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < UDP_MAX_SOCKETS && count < max; i++) {
+		if (udp->sockets[i].local.family != 0 && udp->sockets[i].role == UDP_TERTIARY) {
+			out[count++] = udp->sockets[i].local;
+		}
+	}
+	return count;
 }
 
 void udp_stats(const struct udp *udp, struct udp_stats *out)

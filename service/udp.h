@@ -38,6 +38,11 @@ size_t udp_endpoints(const struct udp *udp, struct zt_endpoint *out, size_t max)
 uint16_t udp_socket_port(const struct udp *udp, int32_t socket);
 /* 0 if nothing is bound to it. */
 uint16_t udp_secondary_port(const struct udp *udp);
+/* The port for a gateway to map, 0 if nothing is bound to it; and where it is bound. */
+uint16_t udp_tertiary_port(const struct udp *udp);
+size_t udp_tertiary_endpoints(const struct udp *udp, struct zt_endpoint *out, size_t max);
+/* Tell the node which addresses are ours: the bound ones and the gateway's (portmap.h). */
+void udp_tell_node(struct udp *udp);
 
 struct udp_stats {
 	uint64_t receives, datagrams_in, bytes_in; /* system calls and what they brought */

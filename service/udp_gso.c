@@ -276,7 +276,7 @@ static void run_send(struct sending *s, const struct udp_run *run)
 	for (size_t i = 0; i < UDP_MAX_SOCKETS; i++) {
 		struct udp_socket *each = &s->udp->sockets[i];
 		if (each->local.family == tx->to.family && tx->to.family != 0 &&
-		    !(is_low && each->is_secondary)) {
+		    !(is_low && each->role != UDP_PRIMARY)) {
 			run_add(s, each, run);
 			is_sent = true;
 		}

@@ -15,12 +15,15 @@ enum {
 	UDP_NO_GSO_MAX = 64,
 };
 
+/* Which of the ports. */
+enum udp_role { UDP_PRIMARY, UDP_SECONDARY, UDP_TERTIARY };
+
 struct udp_socket {
 	struct udp *udp;
 	struct watch watch;
 	struct zt_endpoint local; /* family 0 = free slot */
 	int32_t number;           /* slot, and how often the slot was used: never the same twice */
-	bool is_secondary;
+	enum udp_role role;
 	bool has_gso;
 };
 
@@ -36,9 +39,9 @@ struct udp {
 	struct service *service;
 	struct udp_io *io;
 	struct watch netlink;
-	int64_t rescan_ms; /* INT64_MAX = only when netlink says so */
-	uint16_t secondary_port;
-	uint32_t uses; /* sockets opened so far */
+	int64_t rescan_ms;                      /* INT64_MAX = only when netlink says so */
+	uint16_t secondary_port, tertiary_port; /* 0 = none */
+	uint32_t uses;                          /* sockets opened so far */
 	size_t no_gso_next;
 	struct udp_no_gso no_gso[UDP_NO_GSO_MAX];
 	struct udp_stats stats;
@@ -47,6 +50,9 @@ struct udp {
 
 int udp_io_new(struct udp_io **out);
 void udp_io_free(struct udp_io *io);
+
+/* A port from 20000 on that nobody has, on UDP and TCP, IPv4 and IPv6; 0 if none was found. */
+uint16_t udp_port_random(void);
 
 /* The open socket with this number, or NULL. */
 struct udp_socket *udp_socket_find(struct udp *udp, int32_t number);

@@ -2,6 +2,7 @@
 #include "service/view.h"
 
 #include "service/net.h"
+#include "service/portmap.h"
 #include "service/service.h"
 #include "service/tcprelay.h"
 #include "service/udp.h"
@@ -58,15 +59,17 @@ static json_t *config_json(const struct service *service)
 		settings = json_object();
 		(void)json_object_set_new(config, "settings", settings);
 	}
-	/* No port mapping, no self-update in this service: said, not hidden. */
+	/* No self-update in this service: said, not hidden. */
 	json_t *fixed = json_pack(
 	    "{s:b, s:b, s:o, s:o, s:b, s:i, s:i, s:s, s:s, s:o, s:i}", "allowTcpFallbackRelay",
 	    service->settings.allow_tcp_relay, "forceTcpRelay", service->settings.force_tcp_relay,
 	    "homeDir", text_json(service->home), "listeningOn", endpoints_json(bound, bound_count),
-	    "portMappingEnabled", 0, "primaryPort", service->settings.primary_port, "secondaryPort",
+	    "portMappingEnabled", portmap_is_allowed(&service->settings, service->loopback_ok),
+	    "primaryPort", service->settings.primary_port, "secondaryPort",
 	    service->udp ? udp_secondary_port(service->udp) : 0, "softwareUpdate", "disable",
 	    "softwareUpdateChannel", "release", "surfaceAddresses",
-	    endpoints_json(surface, surface_count), "tertiaryPort", 0);
+	    endpoints_json(surface, surface_count), "tertiaryPort",
+	    service->udp ? udp_tertiary_port(service->udp) : 0);
 	if (!fixed || json_object_update(settings, fixed) != 0) {
 		json_decref(config);
 		config = NULL;
