@@ -33,6 +33,7 @@ include mk/install.mk
 .DEFAULT_GOAL := all
 all: netcon ## build the service, the library, the stack and the tools
 
+programs: $(PROGRAMS) $(LIBRARIES) ## what `all` builds, without links at the top: PORTMAP=1 for a second build
 netcon: $(PROGRAMS) $(LIBRARIES) $(ROOT_LINKS) ## the original's name for `all`
 
 demo: ## build a private universe on loopback and run programs on it (--keep: make demo KEEP=1)
@@ -47,7 +48,7 @@ distclean: clean ## also remove fetched third-party sources
 help: ## this list
 	$(Q)awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' Makefile mk/*.mk
 
-.PHONY: all netcon demo clean distclean help
+.PHONY: all programs netcon demo clean distclean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

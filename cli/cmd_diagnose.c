@@ -102,6 +102,25 @@ static void judge_relay(struct findings *f, const json_t *facts)
 	}
 }
 
+/* UPnP and NAT-PMP, in a service that was built with them. */
+static void judge_gateway(struct findings *f, const json_t *facts)
+{
+	const json_t *gateway = json_object_get(facts, "gateway");
+	if (!json_is_object(gateway)) {
+		return;
+	}
+	if (text_of(gateway, "external")[0] != '\0') {
+		add(f, FINE, NULL, "The gateway's %s forwards %s to port %lld of this node.",
+		    text_of(gateway, "protocol"), text_of(gateway, "external"),
+		    (long long)int_of(gateway, "port"));
+	} else if (int_of(gateway, "failures") > 0) {
+		add(f, NOTE,
+		    "Normal without a home router. Behind one, allow UPnP or NAT-PMP there if "
+		    "peers stay relayed, or set portMappingEnabled to false in local.conf.",
+		    "No gateway grants a port by NAT-PMP or UPnP.");
+	}
+}
+
 /* The path of a peer that is in use, or NULL. */
 static const json_t *preferred(const json_t *peer)
 {
@@ -354,6 +373,7 @@ int cmd_diagnose(const struct cli *given, int argc, char **argv)
 	judge_clock(&f, facts);
 	judge_udp(&f, facts);
 	judge_relay(&f, facts);
+	judge_gateway(&f, facts);
 	judge_roots(&f, facts);
 	judge_networks(&f, facts);
 	judge_peers(&f, facts);

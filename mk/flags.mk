@@ -13,7 +13,7 @@ PACKAGES := libsodium libcrypto liblz4 jansson libmicrohttpd libcurl libseccomp 
 ifneq ($(filter-out clean distclean help install-packages,$(or $(MAKECMDGOALS),all)),)
 missing := $(strip $(foreach p,$(PACKAGES),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
 ifneq ($(missing),)
-$(error missing libraries: $(missing). On Debian: sudo apt-get install $(shell cat scripts/packages-build.txt | tr '\n' ' '))
+$(error missing libraries: $(missing). On Debian: sudo apt-get install $(shell cat scripts/packages-build.txt | tr '\n' ' ')$(if $(PORTMAP),libminiupnpc-dev libnatpmp-dev))
 endif
 endif
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)

@@ -25,7 +25,8 @@ stage() {
   echo "-- $name: $(($(date +%s) - begin)) s"
 }
 run_build() {
-  ${MAKE:-make} -j"$jobs" WERROR=1 all unit-programs
+  ${MAKE:-make} -j"$jobs" WERROR=1 all unit-programs &&
+    ${MAKE:-make} -j"$jobs" WERROR=1 PORTMAP=1 programs
 }
 run_unit() {
   ${MAKE:-make} -s test WERROR=1

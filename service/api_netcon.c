@@ -7,6 +7,7 @@
 #include "service/api.h"
 #include "service/capture.h"
 #include "service/net.h"
+#include "service/portmap.h"
 #include "service/service.h"
 #include "service/tcprelay.h"
 #include "service/udp.h"
@@ -121,6 +122,23 @@ static json_t *tcprelay_facts(const struct service *service)
 			 "failures", (json_int_t)stats->failures);
 }
 
+/* Null: no port of a gateway is wanted. */
+static json_t *gateway_facts(const struct service *service)
+{
+	unsigned failures;
+	char text[ENDPOINT_TEXT_MAX];
+	const struct gateway_mapping *mapping = portmap_mapping(service->portmap);
+	if (!portmap_is_wanted(service->portmap, &failures)) {
+		return json_null();
+	}
+	if (!mapping) {
+		return json_pack("{s:i}", "failures", (int)failures);
+	}
+	return json_pack("{s:i, s:s, s:s, s:i}", "failures", (int)failures, "protocol",
+			 mapping->kind == GATEWAY_UPNP ? "UPnP" : "NAT-PMP", "external",
+			 endpoint_text(&mapping->external, text), "port", mapping->internal_port);
+}
+
 static json_t *counters_json(const struct service *service)
 {
 	json_t *object = json_object();
@@ -140,7 +158,7 @@ static void diagnose(struct service *service, struct zt_now now, struct api_repl
 	    reply, 200,
 	    json_pack("{s:o, s:b, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:I}, s:{s:b, s:b}, "
 		      "s:o, s:o, "
-		      "s:o}",
+		      "s:o, s:o}",
 		      "address", hex_json(status.address, 10), "online", status.is_online, "isRoot",
 		      status.is_root, "clock", (json_int_t)now.wall_ms, "planetWorldId",
 		      (json_int_t)status.planet_id, "waiting", (json_int_t)service->hold_count,
@@ -149,7 +167,8 @@ static void diagnose(struct service *service, struct zt_now now, struct api_repl
 		      (json_int_t)service->fd_used, "reserve", (json_int_t)service->fd_reserve,
 		      "sandbox", "wanted", service->settings.use_sandbox, "on",
 		      service->is_sandboxed, "networks", networks_facts(service, now), "peers",
-		      peers_facts(service, now), "counters", counters_json(service)));
+		      peers_facts(service, now), "counters", counters_json(service), "gateway",
+		      gateway_facts(service)));
 }
 
 /* ---- whois -----------------------------------------------------------------------------------

@@ -3,10 +3,8 @@
  * by looking for its quoted key in the text. One row per setting we use: its key and the function
  * that takes its value. A function that returns false has put the reason into the error.
  */
-#include "service/localconf.h"
+#include "service/localconf_parse.h"
 
-#include "core/identity.h"
-#include "service/api.h"
 #include "service/file.h"
 #include "service/log.h"
 #include "service/options.h"
@@ -19,12 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct parse {
-	const char *file, *text;
-	struct settings *settings;
-	char *error; /* LOCALCONF_ERROR_BYTES */
-};
 
 void settings_defaults(struct settings *settings)
 {
@@ -52,8 +44,7 @@ static unsigned line_of(const char *text, const char *key)
 	return line;
 }
 
-__attribute__((format(printf, 3, 4))) static bool refuse(struct parse *p, const char *key,
-							 const char *format, ...)
+bool localconf_refuse(struct parse *p, const char *key, const char *format, ...)
 {
 	char reason[256];
 	va_list arguments;
@@ -73,7 +64,7 @@ static bool take_port(struct parse *p, const char *key, const json_t *value, uin
 {
 	json_int_t port = json_is_integer(value) ? json_integer_value(value) : -1;
 	if (port < 0 || port > UINT16_MAX) {
-		return refuse(p, key, "must be a number from 0 to 65535");
+		return localconf_refuse(p, key, "must be a number from 0 to 65535");
 	}
 	*out = (uint16_t)port;
 	return true;
@@ -82,7 +73,7 @@ static bool take_port(struct parse *p, const char *key, const json_t *value, uin
 static bool take_bool(struct parse *p, const char *key, const json_t *value, bool *out)
 {
 	if (!json_is_boolean(value)) {
-		return refuse(p, key, "must be true or false");
+		return localconf_refuse(p, key, "must be true or false");
 	}
 	*out = json_is_true(value);
 	return true;
@@ -93,10 +84,10 @@ static bool take_array(struct parse *p, const char *key, const json_t *value, si
 		       bool (*each)(struct parse *p, const char *key, const json_t *element))
 {
 	if (!json_is_array(value)) {
-		return refuse(p, key, "must be a list");
+		return localconf_refuse(p, key, "must be a list");
 	}
 	if (json_array_size(value) > max) {
-		return refuse(p, key, "has more than %zu entries", max);
+		return localconf_refuse(p, key, "has more than %zu entries", max);
 	}
 	size_t i;
 	const json_t *element;
@@ -109,18 +100,18 @@ static bool take_array(struct parse *p, const char *key, const json_t *value, si
 	return true;
 }
 
-/* "ip/bits"; no bits = the whole address. */
-static bool take_net(struct parse *p, const char *key, const char *text, struct zt_endpoint *out)
+bool localconf_take_net(struct parse *p, const char *key, const char *text, struct zt_endpoint *out)
 {
 	if (!text || !endpoint_parse(text, out)) {
-		return refuse(p, key, "\"%.60s\" is not a network such as 10.1.0.0/16",
-			      text ? text : "");
+		return localconf_refuse(p, key, "\"%.60s\" is not a network such as 10.1.0.0/16",
+					text ? text : "");
 	}
 	unsigned width = out->family == 4 ? 32 : 128;
 	if (!strchr(text, '/')) {
 		out->port = (uint16_t)width;
 	}
-	return out->port <= width ? true : refuse(p, key, "\"%.60s\" has too many bits", text);
+	return out->port <= width ? true
+				  : localconf_refuse(p, key, "\"%.60s\" has too many bits", text);
 }
 
 /* ---- rows: settings.* ----------------------------------------------------------------------- */
@@ -172,7 +163,7 @@ static bool take_relay(struct parse *p, const char *key, const json_t *value)
 	const char *text = json_string_value(value);
 	if (!text || !endpoint_parse(text, &p->settings->tcp_relay) ||
 	    p->settings->tcp_relay.port == 0) {
-		return refuse(p, key, "must be \"ip/port\", as in \"192.0.2.1/443\"");
+		return localconf_refuse(p, key, "must be \"ip/port\", as in \"192.0.2.1/443\"");
 	}
 	return true;
 }
@@ -182,7 +173,7 @@ static bool bind_each(struct parse *p, const char *key, const json_t *element)
 	struct zt_endpoint ip;
 	const char *text = json_string_value(element);
 	if (!text || strchr(text, '/') || !endpoint_parse(text, &ip)) {
-		return refuse(p, key, "\"%.60s\" is not an IP address", text ? text : "");
+		return localconf_refuse(p, key, "\"%.60s\" is not an IP address", text ? text : "");
 	}
 	p->settings->bind[p->settings->bind_count++] = ip;
 	return true;
@@ -197,7 +188,8 @@ static bool take_bind(struct parse *p, const char *key, const json_t *value)
 static bool management_each(struct parse *p, const char *key, const json_t *element)
 {
 	struct settings *s = p->settings;
-	return take_net(p, key, json_string_value(element), &s->management[s->management_count]) &&
+	return localconf_take_net(p, key, json_string_value(element),
+				  &s->management[s->management_count]) &&
 	       ++s->management_count > 0;
 }
 
@@ -213,7 +205,7 @@ static bool prefix_each(struct parse *p, const char *key, const json_t *element)
 	const char *text = json_string_value(element);
 	size_t length = text ? strlen(text) : 0;
 	if (length == 0 || length >= sizeof s->prefixes[0]) {
-		return refuse(p, key, "must list beginnings of interface names");
+		return localconf_refuse(p, key, "must list beginnings of interface names");
 	}
 	memcpy(s->prefixes[s->prefix_count++], text, length + 1);
 	return true;
@@ -233,7 +225,7 @@ static bool take_socket_mode(struct parse *p, const char *key, const json_t *val
 	char *end = NULL;
 	unsigned long mode = text ? strtoul(text, &end, 8) : 0;
 	if (!text || text[0] < '0' || text[0] > '7' || *end != '\0' || mode > 0777) {
-		return refuse(p, key, "must be octal digits in quotes, such as \"0660\"");
+		return localconf_refuse(p, key, "must be octal digits in quotes, such as \"0660\"");
 	}
 	p->settings->socket_mode = (mode_t)mode;
 	return true;
@@ -258,7 +250,7 @@ static bool allow_group(struct parse *p, const char *key, const char *name)
 	if (!number_parse(name, &gid)) {
 		const struct group *group = getgrnam(name);
 		if (!group) {
-			return refuse(p, key, "there is no group \"%.60s\"", name);
+			return localconf_refuse(p, key, "there is no group \"%.60s\"", name);
 		}
 		gid = group->gr_gid;
 	}
@@ -276,13 +268,13 @@ static bool allow_each(struct parse *p, const char *key, const json_t *element)
 	    json_integer_value(element) < UINT32_MAX) {
 		uid = (unsigned)json_integer_value(element);
 	} else if (!text || text[0] == '\0') {
-		return refuse(p, key, "must list user ids, user names or @groups");
+		return localconf_refuse(p, key, "must list user ids, user names or @groups");
 	} else if (text[0] == '@') {
 		return allow_group(p, key, text + 1);
 	} else if (!number_parse(text, &uid)) {
 		const struct passwd *user = getpwnam(text);
 		if (!user) {
-			return refuse(p, key, "there is no user \"%.60s\"", text);
+			return localconf_refuse(p, key, "there is no user \"%.60s\"", text);
 		}
 		uid = user->pw_uid;
 	}
@@ -307,7 +299,7 @@ static bool take_log_level(struct parse *p, const char *key, const json_t *value
 			return true;
 		}
 	}
-	return refuse(p, key, "must be \"error\", \"warn\", \"info\" or \"debug\"");
+	return localconf_refuse(p, key, "must be \"error\", \"warn\", \"info\" or \"debug\"");
 }
 
 struct row {
@@ -319,7 +311,7 @@ static bool take_rows(struct parse *p, const json_t *object, const char *what,
 		      const struct row *rows, size_t count)
 {
 	if (object && !json_is_object(object)) {
-		return refuse(p, what, "must be an object");
+		return localconf_refuse(p, what, "must be an object");
 	}
 	for (size_t i = 0; i < count; i++) {
 		const json_t *value = json_object_get(object, rows[i].key);
@@ -360,123 +352,6 @@ static bool take_settings(struct parse *p, const json_t *settings)
 	return take_rows(p, settings, "settings", rows, sizeof rows / sizeof *rows);
 }
 
-/* ---- physical and virtual ------------------------------------------------------------------- */
-
-static bool rule_add(struct parse *p, const char *key, uint64_t peer, const char *text)
-{
-	struct settings *s = p->settings;
-	if (s->path_rule_count == SETTINGS_MAX_PATH_RULES) {
-		return refuse(p, key, "more than %d blacklisted networks", SETTINGS_MAX_PATH_RULES);
-	}
-	struct path_rule *rule = &s->path_rules[s->path_rule_count];
-	rule->peer = peer;
-	if (!take_net(p, key, text, &rule->net)) {
-		return false;
-	}
-	s->path_rule_count++;
-	return true;
-}
-
-/* vl1 16.2. The values that are not there stay 0: MTU as usual, no trust. */
-static bool physical_values(struct parse *p, const char *net, const json_t *value,
-			    struct zt_physical *out)
-{
-	const json_t *id = json_object_get(value, "trustedPathId");
-	const json_t *mtu = json_object_get(value, "mtu");
-	if (!json_is_object(value)) {
-		return refuse(p, net, "must be an object");
-	}
-	if (id && (!json_is_integer(id) || json_integer_value(id) < 0)) {
-		return refuse(p, net, "trustedPathId must be a number");
-	}
-	if (mtu && !json_is_integer(mtu)) {
-		return refuse(p, net, "mtu must be a number");
-	}
-	json_int_t bytes = json_integer_value(mtu);
-	out->trusted_path_id = (uint64_t)json_integer_value(id);
-	out->mtu = bytes <= 0 ? 0 : bytes > UINT16_MAX ? UINT16_MAX : (uint16_t)bytes;
-	return true;
-}
-
-static bool take_physical(struct parse *p, json_t *physical)
-{
-	struct settings *s = p->settings;
-	const char *net;
-	json_t *value;
-	s->physical_count = 0;
-	json_object_foreach(physical, net, value)
-	{
-		struct zt_physical *entry = &s->physical[s->physical_count];
-		if (s->physical_count == ZT_MAX_PHYSICAL) {
-			return refuse(p, net, "more than %d networks", ZT_MAX_PHYSICAL);
-		}
-		*entry = (struct zt_physical){ 0 };
-		if (!take_net(p, net, net, &entry->net) || !physical_values(p, net, value, entry)) {
-			return false;
-		}
-		s->physical_count++;
-		if (json_is_true(json_object_get(value, "blacklist")) &&
-		    !rule_add(p, net, 0, net)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool hint_add(struct parse *p, const char *key, uint64_t peer, const char *text)
-{
-	struct settings *s = p->settings;
-	struct zt_hint *hint = &s->hints[s->hint_count];
-	if (s->hint_count == ZT_MAX_HINTS) {
-		return refuse(p, key, "more than %d addresses to try", ZT_MAX_HINTS);
-	}
-	if (!text || !endpoint_parse(text, &hint->at) || hint->at.port == 0) {
-		return refuse(p, key, "\"%.60s\" is not an address such as 192.0.2.1/9993",
-			      text ? text : "");
-	}
-	hint->peer = peer;
-	s->hint_count++;
-	return true;
-}
-
-/* Each text of a list, if there is one, through `add`. */
-static bool take_texts(struct parse *p, const char *key, uint64_t peer, const json_t *list,
-		       bool (*add)(struct parse *p, const char *key, uint64_t peer,
-				   const char *text))
-{
-	if (list && !json_is_array(list)) {
-		return refuse(p, key, "blacklist and try must be lists");
-	}
-	size_t i;
-	const json_t *text;
-	json_array_foreach(list, i, text)
-	{
-		if (!add(p, key, peer, json_string_value(text))) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool take_virtual(struct parse *p, json_t *virtual_peers)
-{
-	const char *peer;
-	json_t *value;
-	p->settings->hint_count = 0;
-	json_object_foreach(virtual_peers, peer, value)
-	{
-		uint64_t address;
-		if (!api_id(peer, ADDRESS_DIGITS, &address)) {
-			return refuse(p, peer, "is not an address of ten hex digits");
-		}
-		if (!take_texts(p, peer, address, json_object_get(value, "blacklist"), rule_add) ||
-		    !take_texts(p, peer, address, json_object_get(value, "try"), hint_add)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 int localconf_parse(const char *file, const char *text, size_t length, struct settings *settings,
 		    json_t **json, char error[LOCALCONF_ERROR_BYTES])
 {
@@ -494,8 +369,8 @@ int localconf_parse(const char *file, const char *text, size_t length, struct se
 	struct settings taken = *settings;
 	struct parse p = { .file = file, .text = text, .settings = &taken, .error = error };
 	if (!take_settings(&p, json_object_get(root, "settings")) ||
-	    !take_physical(&p, json_object_get(root, "physical")) ||
-	    !take_virtual(&p, json_object_get(root, "virtual"))) {
+	    !localconf_take_physical(&p, json_object_get(root, "physical")) ||
+	    !localconf_take_virtual(&p, json_object_get(root, "virtual"))) {
 		json_decref(root);
 		return -1;
 	}

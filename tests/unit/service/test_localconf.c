@@ -49,7 +49,8 @@ static void test_all_settings(void **state)
 	char text[1024];
 	(void)snprintf(
 	    text, sizeof text,
-	    "{\"settings\":{\"primaryPort\":0,\"secondaryPort\":7,\"allowSecondaryPort\":false,"
+	    "{\"settings\":{\"primaryPort\":0,\"secondaryPort\":7,\"tertiaryPort\":8,"
+	    "\"portMappingEnabled\":false,\"allowSecondaryPort\":false,"
 	    "\"bind\":[\"127.0.0.1\",\"::1\"],\"allowManagementFrom\":[\"10.1.0.0/"
 	    "16\",\"fd00::1\"],"
 	    "\"interfacePrefixBlacklist\":[\"docker\"],\"softwareUpdate\":\"disable\","
@@ -60,6 +61,8 @@ static void test_all_settings(void **state)
 	assert_int_equal(parse(text, &s), 0);
 	assert_int_equal(s.primary_port, 0);
 	assert_int_equal(s.secondary_port, 7);
+	assert_int_equal(s.tertiary_port, 8);
+	assert_false(s.allow_port_mapping);
 	assert_false(s.allow_secondary_port);
 	assert_int_equal(s.bind_count, 2);
 	assert_int_equal(s.bind[0].family, 4);
@@ -165,6 +168,8 @@ static void test_refusals_name_file_line_reason_cure(void **state)
 	refused("{\"settings\":{\n\"primaryPort\":70000}}", 2, "0 to 65535");
 	refused("{\"settings\":{\n\n\"primaryPort\":\"9993\"}}", 3, "0 to 65535");
 	refused("{\"settings\":{\"allowSecondaryPort\":1}}", 1, "true or false");
+	refused("{\"settings\":{\"tertiaryPort\":-1}}", 1, "0 to 65535");
+	refused("{\"settings\":{\"portMappingEnabled\":\"no\"}}", 1, "true or false");
 	refused("{\"settings\":{\"bind\":\"127.0.0.1\"}}", 1, "list");
 	refused("{\"settings\":{\"bind\":[\"localhost\"]}}", 1, "not an IP address");
 	refused("{\"settings\":{\"bind\":[\"127.0.0.1/8\"]}}", 1, "not an IP address");
