@@ -3,14 +3,14 @@
 #if defined(__x86_64__)
 
 #define LANES                8
-#define UNPACK_LOW_32(a, b)  __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
-#define UNPACK_HIGH_32(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
-#define UNPACK_LOW_64(a, b)  __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
-#define UNPACK_HIGH_64(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define UNPACK_LOW_32(a, b)  SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define UNPACK_HIGH_32(a, b) SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define UNPACK_LOW_64(a, b)  SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define UNPACK_HIGH_64(a, b) SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
 #include "core/salsa_vector.h"
 
-#define PARTS_0(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
-#define PARTS_1(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#define PARTS_0(a, b) SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define PARTS_1(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
 
 static inline void parts_gather(const vec t[16], size_t r, vec stream[LANES * VECS_PER_BLOCK])
 {

@@ -18,6 +18,13 @@
 
 typedef uint32_t vec __attribute__((vector_size(LANES * 4)));
 
+/* Lanes of two vectors by number; GCC before 12 (Debian 11) knows it by another name. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vec){ __VA_ARGS__ })
+#endif
+
 enum {
 	BATCH_BYTES = LANES * SALSA_BLOCK_BYTES,
 	VECS_PER_BLOCK = SALSA_BLOCK_BYTES / (LANES * 4),

@@ -11,9 +11,14 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* everywhere; newer than the headers of Debian 11 */
+#endif
 
 /* X(result, name, parameters, arguments, what the kernel is asked in its place) */
 #define REAL_FIXED(X)                                                                              \

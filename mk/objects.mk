@@ -8,6 +8,7 @@ CONTROLLER := $(B)/libcontroller.a
 RPC := $(B)/librpc.a
 SERVICE := $(B)/libservice.a
 CLI := $(B)/libcli.a
+CONTAINER := $(B)/libcontainer.a
 
 STACK_SO := $(B)/liblwip.so
 INTERCEPT_SO := $(B)/libzerotierintercept.so
@@ -60,6 +61,12 @@ $(B)/zerotier-intercept-exec: $(call objects,launch) $(RPC)
 $(B)/zerotier-intercept: launch/zerotier-intercept.sh
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && sed 's|@LIBDIR@|$(LIBDIR)|g' $< >$@ && chmod 755 $@
+# The first process of a container; no part of `all`, the images build it.
+$(CONTAINER): $(filter-out $(B)/container/main.o,$(call objects,container))
+	$(archive)
+$(B)/zerotier-netcon-init: $(B)/container/main.o $(CONTAINER)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(CONTROLLER_LIBS)
 
 # The C test server of the original's walk-through; no part of what is installed.
 $(B)/httpstub: $(B)/examples/httpstub.o
@@ -70,7 +77,7 @@ $(B)/httpstub: $(B)/examples/httpstub.o
 $(INTERCEPT_SO): $(call objects,intercept) $(call objects,rpc) intercept/exports.map
 	$(call say,LD,$@)
 	$(Q)$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=intercept/exports.map \
-		-Wl,-z,defs -Wl,-soname,libzerotierintercept.so -ldl
+		-Wl,-z,defs -Wl,-soname,libzerotierintercept.so -ldl -Wl,--as-needed -lpthread
 $(call objects,intercept) $(call objects,rpc): BASE_FLAGS += -fvisibility=hidden -ftls-model=initial-exec
 
 include mk/lwip.mk

@@ -8,7 +8,7 @@ $(TESTLIB): $(call objects,tests/lib)
 	$(archive)
 
 unit_programs = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/$(1)/test_*.c))
-UNIT_FOLDERS := base core controller rpc stack service intercept cli
+UNIT_FOLDERS := base core controller rpc stack service intercept cli container
 UNIT_TESTS := $(foreach f,$(UNIT_FOLDERS),$(call unit_programs,$(f)))
 VECTOR_TESTS := $(filter $(B)/tests/unit/core/test_vectors_%,$(UNIT_TESTS))
 SIM_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/sim/test_*.c))
@@ -37,6 +37,8 @@ $(B)/tests/unit/intercept/%: $(B)/tests/unit/intercept/%.o $(TESTLIB) $(RPC) | $
 	$(call link_test,-ldl -lpthread)
 $(B)/tests/unit/cli/%: $(B)/tests/unit/cli/%.o $(TESTLIB) $(CLI) $(CORE)
 	$(call link_test,$(CLI_LIBS) $(CORE_LIBS))
+$(B)/tests/unit/container/%: $(B)/tests/unit/container/%.o $(TESTLIB) $(CONTAINER)
+	$(call link_test,$(CONTROLLER_LIBS))
 SIM_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)))
 $(B)/tests/sim/%: $(B)/tests/sim/%.o $(SIM_OBJECTS) $(TESTLIB) $(CONTROLLER) $(CORE)
 	$(call link_test,$(CONTROLLER_LIBS) $(CORE_LIBS) -lm)
@@ -74,6 +76,9 @@ shim: all $(B)/tests/shim/shim ## system calls compared: natively and under inte
 interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it
 	$(Q)tests/interop/run.sh
 
+docker-check: ## every container test, on every base image that can be made (docker-test/, a quarter of an hour)
+	$(Q)docker-test/check.sh
+
 lint: ## format, arrows between modules, cppcheck, clang-tidy, shellcheck, man pages
 	$(Q)scripts/lint.sh
 
@@ -89,4 +94,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: shim unit-programs test sim-scale check check-vectors e2e interop lint format bench
+.PHONY: shim unit-programs test sim-scale check check-vectors e2e interop docker-check lint format bench

@@ -53,7 +53,7 @@ check_cppcheck() {
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression \
     --suppress=normalCheckLevelMaxBranches --suppressions-list=scripts/cppcheck.txt \
     --error-exitcode=1 --cppcheck-build-dir="$out/cppcheck" -I. -D_GNU_SOURCE -D__linux__=1 -D__x86_64__=1 \
-    $(git ls-files 'base/*.c' 'core/*.c' 'controller/*.c' 'rpc/*.c' 'service/*.c' 'cli/*.c' 'intercept/*.c' 'stack/*.c')
+    $(git ls-files 'base/*.c' 'core/*.c' 'controller/*.c' 'rpc/*.c' 'service/*.c' 'cli/*.c' 'intercept/*.c' 'stack/*.c' 'container/*.c')
 }
 tidy_one() {
   file=$1

@@ -20,7 +20,9 @@ static const int allowed[] = {
 	/* the loop and its clock */
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
+#ifdef __NR_epoll_pwait2 /* newer than the headers of Debian 11 */
 	SCMP_SYS(epoll_pwait2),
+#endif
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_create1), /* libmicrohttpd, when it is stopped and started */
 	SCMP_SYS(clock_gettime),

@@ -121,8 +121,7 @@ u16_t nd6_get_destination_mtu(const ip6_addr_t *ip6addr, struct netif *netif)
 }
 
 /* An option that lwIP does not know: the packet is dropped, and nobody is told. */
-void icmp6_param_problem(struct pbuf *p, enum icmp6_pp_code code, const void *pointer);
-void icmp6_param_problem(struct pbuf *p, enum icmp6_pp_code code, const void *pointer)
+void icmp6_param_problem(struct pbuf *p, unsigned code, const void *pointer)
 {
 	(void)p;
 	(void)code;

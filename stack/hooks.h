@@ -65,4 +65,8 @@ struct tcp_pcb_listen *stk_listener_find(uint16_t port);
 struct netif *stk_hook_route(const struct ip4_addr *source, const struct ip4_addr *destination);
 struct netif *stk_hook_route6(const struct ip6_addr *source, const struct ip6_addr *destination);
 
+/* lwIP calls it even with LWIP_ICMP6 0, and then declares it nowhere: GCC 14 takes that for an
+ * error. */
+void icmp6_param_problem(struct pbuf *p, unsigned code, const void *pointer);
+
 #endif
