@@ -84,7 +84,7 @@ application() {
         "proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;" \
         "server { listen 80; root /tmp/data; } }" >/tmp/nginx.conf
       exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"' >/dev/null
-  member "$RUN-peer" netcon-monitor
+  member "$RUN-peer" netcon-monitor -- "$NWID"
   address_of "$RUN-peer" >/dev/null
   claim "nginx without any network serves a peer through the mounted directory" \
     until_ok 20 in_peer curl -sS --fail --max-time 3 -o /tmp/big "http://$IP/big"
