@@ -57,7 +57,9 @@ size_t rpc_ident_write(const struct rpc_ident *ident, uint8_t out[RPC_NAME_MAX_B
 	memcpy(out + AT_LOCAL + 2, ident->local.addr, 16);
 	memcpy(out + AT_REMOTE, &ident->remote.port_be, 2);
 	memcpy(out + AT_REMOTE + 2, ident->remote.addr, 16);
-	uint32_t scope = ident->local.scope | ident->remote.scope; /* one link, one scope */
+	/* One link, one scope; other addresses have none. */
+	uint32_t scope = (rpc_is_link_local(&ident->local) ? ident->local.scope : 0) |
+			 (rpc_is_link_local(&ident->remote) ? ident->remote.scope : 0);
 	memcpy(out + AT_SCOPE, &scope, 4);
 	return RPC_NAME_FULL_BYTES;
 }
@@ -93,6 +95,10 @@ bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out)
 		out->has_addresses = true;
 		address_read(name, AT_LOCAL, family, &out->local);
 		address_read(name, AT_REMOTE, family, &out->remote);
+		uint32_t scope;
+		memcpy(&scope, name + AT_SCOPE, 4);
+		/* We never write one that belongs to no address. */
+		return scope == (out->local.scope | out->remote.scope);
 	}
 	return true;
 }

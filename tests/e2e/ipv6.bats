@@ -6,6 +6,7 @@
 
 setup_file() {
   load lib.bash
+  export NETWORK_JSON
   NETWORK_JSON=$(dual_stack_network)
   universe_up a b
   POOL_a=$(address6 a fd77:)

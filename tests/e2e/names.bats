@@ -6,6 +6,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
   load lib.bash
+  export NETWORK_JSON
   NETWORK_JSON=$(dual_stack_network)
   universe_up a b
   serve a dns python3 "$TOP/tests/lib/dns_server.py" "$IP_a" "$WORK/questions"

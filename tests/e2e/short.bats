@@ -8,6 +8,7 @@ setup_file() {
   load lib.bash
   cc -O2 -o "$BATS_FILE_TMPDIR/short" "$TOP/bench/short.c"
   export SHORT=$BATS_FILE_TMPDIR/short
+  export NETWORK_JSON
   NETWORK_JSON=$(dual_stack_network)
   universe_up a b
   POOL_a=$(address6 a fd77:)

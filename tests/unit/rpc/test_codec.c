@@ -81,6 +81,19 @@ static void test_scopes(void **state)
 	assert_int_equal(out.remote.scope, 7);
 }
 
+/* Found by fuzz_rpc_ident. */
+static void test_a_scope_of_nobody_is_hostile(void **state)
+{
+	uint8_t bytes[RPC_NAME_MAX_BYTES];
+	struct rpc_ident in = full(RPC_KIND_CONNECTION), out;
+	(void)state;
+	in.local.addr[0] = in.remote.addr[0] = 0x20;
+	(void)rpc_ident_write(&in, bytes);
+	assert_true(rpc_ident_read(bytes, RPC_NAME_FULL_BYTES, &out));
+	bytes[RPC_NAME_FULL_BYTES - 4] = 7;
+	assert_false(rpc_ident_read(bytes, RPC_NAME_FULL_BYTES, &out));
+}
+
 static void test_names_every_length(void **state)
 {
 	uint8_t bytes[RPC_NAME_MAX_BYTES] = { 0 };
@@ -199,6 +212,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_round_trip),
 		cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_a_scope_of_nobody_is_hostile),
 		cmocka_unit_test(test_names_every_length),
 		cmocka_unit_test(test_names_hostile),
 		cmocka_unit_test(test_requests_every_length),
