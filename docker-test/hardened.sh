@@ -76,7 +76,7 @@ application() {
   docker cp "$id:/usr/lib/netcon/libzerotierintercept.so" "$lib" >/dev/null
   docker rm "$id" >/dev/null
   docker run --pull never -d --name "$RUN-app" --label "$LABEL=$RUN" --network none "${HARD[@]}" --user 23456:23456 --tmpfs /tmp \
-    -v "$RUN-nc:/nc:ro" -v "$lib:/lib/libzerotierintercept.so:ro" \
+    -v "$RUN-nc:/nc" -v "$lib:/lib/libzerotierintercept.so:ro" \
     -e LD_PRELOAD=/lib/libzerotierintercept.so -e "ZT_NC_NETWORK=/nc/$NWID" --entrypoint sh "netcon-test:nginx-$BASE" -c '
       export DATA=/tmp/data; LD_PRELOAD= mkdir $DATA
       LD_PRELOAD= head -c 33554432 /dev/urandom >$DATA/big; echo "welcome to the machine!" >$DATA/index.html
@@ -88,7 +88,7 @@ application() {
   address_of "$RUN-peer" >/dev/null
   claim "nginx without any network serves a peer through the mounted directory" \
     until_ok 20 in_peer curl -sS --fail --max-time 3 -o /tmp/big "http://$IP/big"
-  claim "... byte for byte" sh -c "[ \"\$(docker exec $RUN-app sha256sum /tmp/data/big | cut -d' ' -f1)\" = \
+  claim "... byte for byte" sh -c "docker exec $RUN-peer test -s /tmp/big && [ \"\$(docker exec $RUN-app sha256sum /tmp/data/big | cut -d' ' -f1)\" = \
     \"\$(docker exec $RUN-peer sha256sum /tmp/big | cut -d' ' -f1)\" ]"
 }
 in_peer() {
@@ -108,9 +108,9 @@ nothing_else() {
   claim "... it has no interface but loopback" \
     sh -c "[ \"\$(docker exec -e LD_PRELOAD= $RUN-app ls /sys/class/net)\" = lo ]"
   claim "... its loopback has no listener: nginx listens on the virtual network only" \
-    sh -c "! docker exec -e LD_PRELOAD= $RUN-app grep -q ' 0A ' /proc/net/tcp /proc/net/tcp6"
+    sh -c "docker exec -e LD_PRELOAD= $RUN-app true && ! docker exec -e LD_PRELOAD= $RUN-app grep -q ' 0A ' /proc/net/tcp /proc/net/tcp6"
   claim "with the library, an address outside of the virtual network is refused" \
-    sh -c "! docker exec $RUN-app bash -c 'exec 3<>/dev/tcp/$root/9993'"
+    sh -c "docker exec $RUN-app true && ! docker exec $RUN-app bash -c 'exec 3<>/dev/tcp/$root/9993'"
 }
 
 # ---- the end
