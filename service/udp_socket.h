@@ -60,10 +60,9 @@ socklen_t udp_sockaddr(const struct zt_endpoint *e, struct sockaddr_storage *out
 bool udp_from_sockaddr(const struct sockaddr_storage *sa, struct zt_endpoint *out);
 
 /* The largest datagram that the route to `to` takes whole; 0 = the kernel does not say. */
-uint16_t udp_route_bytes(const struct udp_socket *socket, const struct zt_endpoint *to);
+uint16_t udp_route_bytes(const struct udp_socket *of, const struct zt_endpoint *to);
 /* A datagram of `length` bytes was refused. True if the core cuts smaller ones from now on. */
-bool udp_route_learn(const struct udp_socket *socket, const struct zt_endpoint *to,
-		     uint16_t length);
+bool udp_route_learn(const struct udp_socket *of, const struct zt_endpoint *to, uint16_t length);
 
 /* Send all of `tx`; what cannot be sent is dropped and counted. */
 void udp_send(struct udp *udp, const uint8_t *bytes, const struct zt_tx *tx, size_t count);
