@@ -104,7 +104,7 @@ static void source_find(const struct net *net, struct candidate *c)
 
 void resolver_order(const struct net *net, struct rpc_addr *list, size_t count)
 {
-	struct candidate all[RPC_RESOLVE_RECORDS_MAX];
+	struct candidate all[RPC_RESOLVE_RECORDS_MAX] = { 0 };
 	for (size_t i = 0; i < count; i++) {
 		all[i] = (struct candidate){ .to = list[i], .place = (int)i };
 		source_find(net, &all[i]);

@@ -255,3 +255,51 @@ void resolver_wire(struct resolver *r)
 								.asendv = on_send };
 	ares_set_socket_functions(r->channel, &functions, r);
 }
+
+/* ---- what arrives ---------------------------------------------------------------------------- */
+
+static bool is_for(const struct resolver_endpoint *e, const struct vdgram_packet *p)
+{
+	struct rpc_addr remote = vaddr_from_stack(&e->remote, AF_INET6);
+	return e->is_used && e->is_open && vaddr_port(&p->to) == e->local.port &&
+	       p->from.port_be == remote.port_be &&
+	       memcmp(p->from.addr, remote.addr, sizeof remote.addr) == 0;
+}
+
+bool resolver_datagram(struct net *net, const struct vdgram_packet *p)
+{
+	struct resolver *r = net->resolver;
+	for (int i = 0; r && i < RESOLVER_ENDPOINTS; i++) {
+		struct resolver_endpoint *e = &r->endpoints[i];
+		if (is_for(e, p)) {
+			e->bytes = p->bytes;
+			e->length = p->length;
+			ares_process_fd(r->channel, i + 1, ARES_SOCKET_BAD);
+			e->bytes = NULL; /* if it was not read; the place is still ours */
+			r->deadline_ms = INT64_MIN; /* the next one is found in this turn */
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Outside lwIP's own work, in the same turn. */
+static void look_soon(struct resolver_endpoint *e)
+{
+	e->is_ready = true;
+	e->resolver->deadline_ms = INT64_MIN;
+}
+
+void resolver_on_tcp(void *tcp_context)
+{
+	look_soon(tcp_context);
+}
+
+void resolver_on_closed(void *tcp_context, int error)
+{
+	struct resolver_endpoint *e = tcp_context;
+	e->tcp = NULL;
+	e->has_eof = true;
+	e->error = error;
+	look_soon(e);
+}
