@@ -15,4 +15,5 @@ trap engine_stop EXIT
 begin=$SECONDS
 docker-test/build.sh nginx-bookworm redis-bookworm sshd-bookworm
 docker-test/test.sh nginx-bookworm redis-bookworm sshd-bookworm
+docker-test/hardened.sh
 echo "-- docker: $((SECONDS - begin)) s"

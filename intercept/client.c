@@ -145,7 +145,8 @@ static long connect_network(int fd)
 		return -ENAMETOOLONG;
 	}
 	long result = connect_path(fd, init_network);
-	if (result != -ECONNREFUSED) {
+	/* A directory: refused to who may write it, denied to all others. */
+	if (result != -ECONNREFUSED && result != -EACCES && result != -EROFS) {
 		return result;
 	}
 	memcpy(path, init_network, length + 1);

@@ -106,3 +106,21 @@ PY
 forged EBADF
 forged EBADF" ]
 }
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# Containers mount that directory, and run as whoever they like (decisions S3, S4).
+@test "the socket's directory serves a stranger where the mode lets him in" {
+  pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
+  kill "$pid"
+  wait_for 10 gone "$pid"
+  sed -i 's|"settings": {|"settings": {"netcon": {"socketMode": "0666"}, |' "$UNIVERSE/a/local.conf"
+  grep -q socketMode "$UNIVERSE/a/local.conf"
+  universe_start a
+  wait_for 20 test -S "$UNIVERSE/a/nc/$NWID/sock"
+  for network in "$UNIVERSE/a/nc/$NWID" "$UNIVERSE/a/nc_$NWID"; do
+    run setpriv --reuid 65534 --regid 65534 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
+      ZT_NC_NETWORK="$network" perl -e "$PERL"
+    [ "$output" = exec ]
+  done
+}
