@@ -530,6 +530,19 @@ static void decide(int error)
 	}
 }
 
+static int next_decision = -1; /* of the next connect() that waits */
+
+/* "decide" for who may not be waiting yet. */
+static void decide_next(void)
+{
+	for (size_t i = 0; next_decision >= 0 && i < MAX_SOCKS; i++) {
+		if (socks[i].is_used && socks[i].state == PENDING) {
+			decide(next_decision);
+			next_decision = -1;
+		}
+	}
+}
+
 static int listen_at(const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -573,6 +586,8 @@ static void commands_run(void)
 		char *end = strchr(line, ' ');
 		if (strncmp(line, "decide ", 7) == 0) {
 			decide((int)strtol(end, NULL, 10));
+		} else if (strncmp(line, "next ", 5) == 0) {
+			next_decision = (int)strtol(end, NULL, 10);
 		} else if (strncmp(line, "fault ", 6) == 0) {
 			fault_kind = (int)strtol(end, &end, 10);
 			fault_op = (int)strtol(end, NULL, 10);
@@ -666,6 +681,7 @@ static void messages(const struct pollfd *p, size_t count)
 			clients[i] = clients[--client_count];
 		}
 	}
+	decide_next();
 }
 
 static void client_accept(void)

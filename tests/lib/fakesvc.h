@@ -9,8 +9,10 @@
  * ENETUNREACH at once; any other port without a listener refuses.
  *
  * Commands are lines written to `command` (a FIFO; fakesvc_command): they act before any message
- * that is sent after them. decide ERRNO      end all pending attempts: 0 connects them, else fails
- * them fault KIND OP     the next request OP (rpc_op) meets enum fakesvc_fault KIND
+ * that is sent after them.
+ *   decide ERRNO      end all pending attempts: 0 connects them, else fails them
+ *   next ERRNO        the same, as soon as there is one
+ *   fault KIND OP     the next request OP (rpc_op) meets enum fakesvc_fault KIND
  *   restart           forget everything, as after kill -9 and a new start
  */
 #ifndef TESTS_LIB_FAKESVC_H

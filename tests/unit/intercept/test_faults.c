@@ -159,22 +159,6 @@ static void case_die_at_hello(void)
 	say("quick: %d", clock_ms() - start < 2000);
 }
 
-/* A blocking connect() to a place that never answers. */
-static void *decide_later(void *line)
-{
-	(void)usleep(30000);
-	fakesvc_command(command(), line);
-	return NULL;
-}
-
-static void decide(const char *line, void (*wait_for)(void))
-{
-	pthread_t thread;
-	(void)pthread_create(&thread, NULL, decide_later, (void *)(size_t)line);
-	wait_for();
-	(void)pthread_join(thread, NULL);
-}
-
 static void waiting_connect(void)
 {
 	int fd = lo_socket(0);
@@ -185,8 +169,11 @@ static void waiting_connect(void)
 
 static void case_waiting(void)
 {
-	decide("decide 0", waiting_connect);
-	decide("decide 113", waiting_connect);
+	/* A blocking connect() to a place that answers when it is told to. */
+	fakesvc_command(command(), "next 0");
+	waiting_connect();
+	fakesvc_command(command(), "next 113");
+	waiting_connect();
 	struct timeval tv = { .tv_usec = 20000 };
 	int fd = lo_socket(0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
