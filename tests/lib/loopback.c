@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 5000 };
@@ -114,10 +115,20 @@ void say_mask(const char *what, int fd)
 	say_events(what, p.revents);
 }
 
+long clock_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 void say_mask_after(const char *what, int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
-	(void)poll(&p, 1, WAIT_MS);
+	/* A hang-up ends poll() a moment before the kernel has freed what makes room. */
+	for (long end = clock_ms() + WAIT_MS; (p.revents & events) != events && clock_ms() < end;) {
+		(void)poll(&p, 1, WAIT_MS);
+	}
 	say_mask(what, fd);
 }
 

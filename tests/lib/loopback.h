@@ -44,6 +44,8 @@ void say_so_error(const char *what, int fd);
 /* poll() with everything asked for, in words. */
 void say_mask(const char *what, int fd);
 /* The mask waits up to 5 s for `events` first. */
+/* A clock that only goes forward. */
+long clock_ms(void);
 void say_mask_after(const char *what, int fd, short events);
 /* select() sets: r w x */
 void say_select(const char *what, int fd);

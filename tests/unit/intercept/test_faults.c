@@ -38,13 +38,6 @@ static int descriptors(void)
 	return count;
 }
 
-static long clock_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void fault(int kind, int op)
 {
 	char line[64];
