@@ -32,8 +32,7 @@ static void help(void)
 	vars_print();
 }
 
-/* Become the service. Ignored SIGCHLD survives the exec: the kernel reaps what is left to
- * process 1. */
+/* Become the service, whose supervisor reaps what is left to process 1. */
 static int become_service(struct setup *setup, int argc, char **argv)
 {
 	char **words = calloc((size_t)argc + 3, sizeof *words);
@@ -47,7 +46,6 @@ static int become_service(struct setup *setup, int argc, char **argv)
 		words[count++] = argv[i];
 	}
 	words[count++] = setup->home;
-	(void)signal(SIGCHLD, SIG_IGN);
 	(void)execvp(words[0], words);
 	(void)failed("cannot start %s: %s", words[0], strerror(errno));
 	free(words);

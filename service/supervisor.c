@@ -317,6 +317,9 @@ int supervisor_start(char *const argv[], int close_fd)
 	}
 	sigset_t old;
 	signals_block(&old);
+	/* Whoever started us may have it ignored; then we would never hear that the service ended.
+	 */
+	(void)signal(SIGCHLD, SIG_DFL);
 	s.signal_fd = signals_open();
 	pid_t parent = getpid(), pid = s.signal_fd < 0 ? -1 : fork();
 	if (pid < 0) {

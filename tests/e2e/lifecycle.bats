@@ -195,3 +195,21 @@ PY
   [ "$output" = silent ]
   is_online root
 }
+
+ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# An ignored signal survives exec: the supervisor never heard that its child had ended, and as process 1 of
+# a container it hung until it was killed.
+@test "SIGTERM ends it also where the starter ignores SIGCHLD" {
+  mkdir -p "$WORK/ignored"
+  cp "$UNIVERSE/planet" "$WORK/ignored/"
+  python3 - "$BIN/zerotier-netcon-service" "$WORK/ignored" >"$WORK/ignored.log" 2>&1 3>&- <<'PY' &
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], [sys.argv[1], "-p0", sys.argv[2]])
+PY
+  pid=$!
+  wait_for 20 grep -q 'main: up' "$WORK/ignored.log"
+  kill "$pid"
+  wait_for 10 ended "$pid"
+}
