@@ -82,7 +82,7 @@ application() {
       LD_PRELOAD= head -c 33554432 /dev/urandom >$DATA/big; echo "welcome to the machine!" >$DATA/index.html
       printf "%s\n" "pid /tmp/pid; error_log stderr; events { } http { access_log off; client_body_temp_path /tmp/a;" \
         "proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; uwsgi_temp_path /tmp/d; scgi_temp_path /tmp/e;" \
-        "server { listen 80; root /tmp/data; } }" >/tmp/nginx.conf
+        "server { listen 80; root /tmp/data; location /slow/ { alias /tmp/data/; limit_rate 200k; } } }" >/tmp/nginx.conf
       exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"' >/dev/null
   member "$RUN-peer" netcon-monitor -- "$NWID"
   address_of "$RUN-peer" >/dev/null
@@ -116,7 +116,8 @@ nothing_else() {
 # ---- the end
 stopping() {
   local begin took
-  in_peer curl -sS --max-time 60 --limit-rate 20k -o /tmp/slow "http://$IP/big" >"$WORK/slow" 2>&1 &
+  # Slow by the server's will: what a slow reader still has in its buffers it reads first, as on Linux.
+  in_peer curl -sS --max-time 60 -o /tmp/slow "http://$IP/slow/big" >"$WORK/slow" 2>&1 &
   local curl=$!
   until_ok 20 docker exec "$RUN-peer" test -s /tmp/slow
   begin=$(now_ms)
