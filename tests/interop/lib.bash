@@ -190,7 +190,12 @@ virtual_ip() { # NAME: its IPv4 address once the network is OK there
 member_join() { # NAME: sets IP_<name>
   node_cli "$1" join "$NWID" >/dev/null
   authorize "$1" true
-  wait_for 30 has_address "$1" || return 1
+  # zerotier-one's controller can lose an authorisation that comes while it stores the member's first
+  # request (seen once in 60 universes: ACCESS_DENIED for good); said again, it is kept.
+  if ! wait_for 15 has_address "$1"; then
+    authorize "$1" true
+    wait_for 30 has_address "$1" || return 1
+  fi
   printf -v "IP_$1" '%s' "$(virtual_ip "$1")"
   export "IP_$1"
 }
