@@ -4,6 +4,9 @@
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export BIN=${BIN:-$TOP}
+# Debian's programs first: a version manager's shell shims (pyenv, nvm) would be traced and judged in
+# place of the program they start.
+export PATH="/usr/bin:/bin:$PATH"
 # shellcheck source=scripts/universe.sh
 . "$TOP/scripts/universe.sh"
 
