@@ -5,9 +5,9 @@ PACKAGES=openssh-server
 RUN_AS=0:0
 serve() {
   install -d -m 755 /run/sshd
-  mkdir -p /root/.ssh && chmod 700 /root/.ssh
+  install -d -m 700 ~root/.ssh
   # Handed over by test.sh: the monitor's public key.
-  echo "$MONITOR_KEY" >/root/.ssh/authorized_keys
+  echo "$MONITOR_KEY" >~root/.ssh/authorized_keys
   ssh-keygen -A >/dev/null
   exec /usr/sbin/sshd -D -e -o UsePAM=no -o AddressFamily=inet -o PermitRootLogin=prohibit-password
 }

@@ -145,9 +145,9 @@ print(what(None, 80), what(None, 80, flags=socket.AI_PASSIVE), what("10.77.1", 8
     [ "$status" -eq 2 ]
     run grep -E 'AF_INET|AF_NETLINK|resolv\.conf|nscd' strace.log
     [ -z "$output" ]
-    # -I: without HOME, Python would ask nscd for the home directory of its user
-    run on b env ZT_NC_DNS="$policy" strace -f -qq -o strace.log -e trace=socket,connect,openat,sendto,sendmmsg \
-      python3 -I -c 'import socket
+    # without HOME, Python asks nscd for the home directory of its user
+    run on b env HOME="$WORK" ZT_NC_DNS="$policy" strace -f -qq -o strace.log -e trace=socket,connect,openat,sendto,sendmmsg \
+      python3 -c 'import socket
 try: socket.gethostbyaddr("192.0.2.1")
 except OSError: pass
 try: socket.gethostbyname("www.example.org")

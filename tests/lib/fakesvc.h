@@ -53,6 +53,8 @@ struct fakesvc {
 
 /* Start it in a directory of its own; the socket exists when this returns. 0 or -1. */
 int fakesvc_start(struct fakesvc *svc);
+/* The process alone, on files that exist (fakesvc_start and fakesvc_restart call it). 0 or -1. */
+int fakesvc_fork(struct fakesvc *svc);
 /* Kill it (SIGKILL) and wait. */
 void fakesvc_kill(struct fakesvc *svc);
 /* A new process on the same path, as after a crash. */
