@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* Two programs of one virtual host talk directly (spec/intercept.md 5.5-5.6, decisions D8, S11).
+/* Two programs of one virtual host talk directly (spec/intercept.md 5.5-5.6, decisions D8; no
+ * rule concerns them: docs/decisions/153).
  *
  * How this works
  * The destination is loopback or an address of our own. If a listener of this host has it, the
