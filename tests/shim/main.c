@@ -8,6 +8,7 @@
 #include "tests/shim/shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,9 @@ static bool is_wanted(const struct one *c, char **patterns)
 static void start(struct one *c, int index)
 {
 	c->output = memfd_create("output", MFD_CLOEXEC);
+	/* A memfd's position is not locked: parent and child of a case would write over each other.
+	 */
+	(void)fcntl(c->output, F_SETFL, O_APPEND);
 	(void)fflush(stdout);
 	c->pid = fork();
 	if (c->pid != 0) {
