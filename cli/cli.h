@@ -103,7 +103,7 @@ bool fmt_property(FILE *out, const json_t *network, const char *name);
 typedef int cli_command(const struct cli *cli, int argc, char **argv);
 cli_command cmd_info, cmd_listpeers, cmd_peers, cmd_listnetworks, cmd_listmoons;
 cli_command cmd_controller, cmd_health, cmd_wait, cmd_diagnose, cmd_whois, cmd_capture, cmd_sockets;
-cli_command cmd_orbit, cmd_deorbit, cmd_restart;
+cli_command cmd_orbit, cmd_deorbit, cmd_restart, cmd_bond, cmd_listbonds;
 cli_command cmd_join, cmd_leave, cmd_get, cmd_set, cmd_dump, cmd_path;
 
 /* 16 hex digits? */

@@ -27,6 +27,8 @@ static const struct command {
 	{ "listmoons", "", "List moons (federated root sets)", cmd_listmoons, false },
 	{ "orbit", "<world ID> <seed>", "Join a moon via any member root", cmd_orbit, false },
 	{ "deorbit", "<world ID>", "Leave a moon", cmd_deorbit, false },
+	{ "listbonds", "", "List bonded links (there are none here)", cmd_listbonds, false },
+	{ "bond", NULL, NULL, cmd_bond, false },
 	{ "dump", "", "Debug settings dump for support", cmd_dump, false },
 	{ "health", "", "Is every joined network usable?", cmd_health, false },
 	{ "wait", "<network ID> [--timeout S]", "Wait until it is usable", cmd_wait, true },

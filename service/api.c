@@ -103,6 +103,7 @@ static const struct route {
 	{ "network", api_network, false },
 	{ "peer", api_peer, false },
 	{ "moon", api_moon, false },
+	{ "bond", api_bond, false },
 	{ "controller", api_controller, false },
 	{ "unstable", api_controller, false }, /* /unstable/controller/... is all there is */
 	{ "netcon", api_netcon, false },

@@ -107,7 +107,7 @@ bool api_token_equal(const char *a, const char *b);
  * not know the path or method leaves the reply as it is: 404, empty. */
 typedef void api_handler(struct service *service, const struct api_request *request,
 			 struct api_reply *reply);
-api_handler api_status, api_health, api_config, api_network, api_peer, api_moon;
+api_handler api_status, api_health, api_config, api_network, api_peer, api_moon, api_bond;
 api_handler api_netcon; /* what the reference does not have (docs/api.md) */
 /* /netcon/sockets; of one network if `nwid_text` is not NULL. */
 void api_sockets(struct service *service, const char *nwid_text, struct api_reply *reply);

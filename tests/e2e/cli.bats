@@ -56,6 +56,17 @@ api() { # METHOD PATH [BODY]
   [[ "$stderr" = *"missing port and zerotier-one.port not found in $WORK/nowhere"*zerotier-netcon-service* ]]
 }
 
+@test "bonds: as the original where no link is bonded" {
+  run --separate-stderr cli a bond 1122334455 show
+  [ "$status" -eq 1 ]
+  [ "$output" = "400 bond {}" ]
+  [[ "$stderr" = *"best path"* ]]
+  run --separate-stderr cli a bond setmtu 1400 eth0 10.0.0.1
+  [ "$output" = "400 Failed to set MTU: Bonding layer isn't active yet" ]
+  run --separate-stderr cli a /bond/nothing
+  [ "$output" = "404 /bond/nothing " ]
+}
+
 @test "the dump holds no token" {
   cd "$WORK"
   run cli a dump

@@ -41,6 +41,9 @@ static struct answer {
 	{ "GET", "/config", CONFIG, 200 },
 	{ "GET", "/moon", "[]", 200 },
 	{ "GET", "/odd", "<html>", 200 },
+	{ "GET", "/bond/show/1122334455", "{}", 400 },
+	{ "POST", "/bond/rotate/1122334455", "{}", 400 },
+	{ "POST", "/bond/setmtu/1400/eth0/10.0.0.1", "Bonding layer isn't active yet", 400 },
 	{ "POST", "/network/" NWID, NETWORK, 200 },
 	{ "DELETE", "/network/" NWID, "{\"result\":true}", 200 },
 };
@@ -180,6 +183,27 @@ static void test_listnetworks(void **state)
 				     "REQUESTING_CONFIGURATION PRIVATE d -\n"));
 	free(text);
 	json_decref(fresh);
+}
+
+/* As zerotier-one 1.14.1 prints without bonded links; what that means goes to standard error. */
+static void test_bond(void **state)
+{
+	(void)state;
+	static const char none[] = "    <peer>                        <bondtype>     <links>\n"
+				   "      NONE\t\t\t\tNONE\t    NONE       NONE\n";
+	expect("listbonds", CLI_DONE, none);
+	expect("bond list", CLI_DONE, none);
+	expect("-j listbonds", CLI_DONE, "[]\n");
+	expect("bond 1122334455 show", CLI_REFUSED, "400 bond {}\n");
+	assert_non_null(strstr(err_text, "not bonded here"));
+	expect("bond 1122334455 rotate", CLI_REFUSED, "400 bond {}\n");
+	expect("bond setmtu 1400 eth0 10.0.0.1", CLI_REFUSED,
+	       "400 Failed to set MTU: Bonding layer isn't active yet\n");
+	static const char *const bad[] = { "bond", "bond show", "bond show 1122334455", "bond foo",
+					   "bond setmtu 1400" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		expect(bad[i], CLI_USAGE, "(bond) command is missing required arguments\n");
+	}
 }
 
 /* Whatever shape the reply has: no crash. */
@@ -406,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup(test_info, reset),
 		cmocka_unit_test_setup(test_peers, reset),
 		cmocka_unit_test_setup(test_listnetworks, reset),
+		cmocka_unit_test_setup(test_bond, reset),
 		cmocka_unit_test_setup(test_odd_replies, reset),
 		cmocka_unit_test_setup(test_join_leave, reset),
 		cmocka_unit_test_setup(test_get, reset),
