@@ -76,6 +76,9 @@ shim: all $(B)/tests/shim/shim ## system calls compared: natively and under inte
 interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it
 	$(Q)tests/interop/run.sh
 
+compat: all ## as root: Debian's servers and clients on a virtual network, and docs/COMPATIBILITY.md of it (FILES=tests/compat/X.bats)
+	$(Q)scripts/compat.sh $(FILES)
+
 docker-check: ## every container test, on every base image that can be made (docker-test/, a quarter of an hour)
 	$(Q)docker-test/check.sh
 
@@ -94,4 +97,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: shim unit-programs test sim-scale check check-vectors e2e interop docker-check lint format bench
+.PHONY: compat shim unit-programs test sim-scale check check-vectors e2e interop docker-check lint format bench

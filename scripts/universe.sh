@@ -12,7 +12,7 @@
 #
 # BIN is where the programs are (default: the top of the tree); UNIVERSE is DIR after universe_init.
 # UNIVERSE_IP_<NAME> overrides 127.0.0.1 for a home (benches use namespaces), UNIVERSE_RUN_<NAME> is a
-# prefix for its commands, such as "ip netns exec x".
+# prefix for its commands, such as "ip netns exec x". UNIVERSE_NETCON is the JSON of settings.netcon.
 
 : "${BIN:=$PWD}"
 
@@ -61,9 +61,10 @@ universe_run() {
 
 universe_home() {
   mkdir -p "$UNIVERSE/$1"
+  _none='{}'
   cat >"$UNIVERSE/$1/local.conf" <<EOF
 {"settings": {"bind": ["$(universe_ip "$1")"], "allowSecondaryPort": false, "portMappingEnabled": false,
-  "allowTcpFallbackRelay": false}}
+  "allowTcpFallbackRelay": false, "netcon": ${UNIVERSE_NETCON:-$_none}}}
 EOF
   "$BIN/zerotier-idtool" generate "$UNIVERSE/$1/identity.secret" "$UNIVERSE/$1/identity.public" >/dev/null
 }
