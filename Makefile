@@ -27,6 +27,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 include mk/flags.mk
 include mk/objects.mk
 include mk/tests.mk
+include mk/musl.mk
 include mk/fuzz.mk
 include mk/install.mk
 

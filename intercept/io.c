@@ -220,18 +220,18 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 	return sent(fd, flags, result);
 }
 
-EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, int flags)
+EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags)
 {
 	if (!on()) {
 		return real.sendmmsg(fd, m, count, flags);
 	}
 	if (dgram_hinted(fd)) {
-		return (int)dgram_done("sendmmsg", fd, dgram_sendmmsg(fd, m, count, flags));
+		return (int)dgram_done("sendmmsg", fd, dgram_sendmmsg(fd, m, count, (int)flags));
 	}
 	if (unlikely(is_dataless(fd))) {
 		return (int)broken_pipe(fd, flags);
 	}
-	int result = real.sendmmsg(fd, m, count, send_flags(fd, flags));
+	int result = real.sendmmsg(fd, m, count, (mmsg_flags)send_flags(fd, (int)flags));
 	if (result < 0 && errno == EISCONN && count > 0 && ident_is_ours(fd)) {
 		/* Addresses that do not matter: one after the other. */
 		unsigned i = 0;
@@ -374,14 +374,15 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	return result;
 }
 
-EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout)
+EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags,
+		    struct timespec *timeout)
 {
 	if (!on()) {
 		return real.recvmmsg(fd, m, count, flags, timeout);
 	}
 	if (dgram_hinted(fd)) {
 		return (int)dgram_done("recvmmsg", fd,
-				       dgram_recvmmsg(fd, m, count, flags, timeout));
+				       dgram_recvmmsg(fd, m, count, (int)flags, timeout));
 	}
 	int error = receive_check(fd, flags);
 	if (error) {
@@ -399,6 +400,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct
 
 /* ---- other names of the same ----------------------------------------------------------------- */
 
+#ifdef __GLIBC__ /* musl has no such functions */
 /* What programs built with _FORTIFY_SOURCE call; names, parameters and the end are libc's.
  * NOLINTBEGIN(bugprone-reserved-identifier,readability-function-size) */
 extern void __chk_fail(void) __attribute__((noreturn));
@@ -423,6 +425,7 @@ EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, i
 	return recvfrom(fd, bytes, length, flags, sa, sa_length);
 }
 /* NOLINTEND(bugprone-reserved-identifier,readability-function-size) */
+#endif
 
 ALIAS(__send, send);
 ALIAS(__recv, recv);

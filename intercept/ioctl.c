@@ -36,10 +36,11 @@ static bool is_listener(int fd)
 	       who.state == WHO_LISTENING;
 }
 
-EXPORT int ioctl(int fd, unsigned long request, ...)
+EXPORT int ioctl(int fd, ioctl_request given, ...)
 {
+	unsigned long request = (unsigned)given; /* all that the kernel looks at */
 	va_list list;
-	va_start(list, request);
+	va_start(list, given);
 	void *argument = va_arg(list, void *);
 	va_end(list);
 	if (!on()) {

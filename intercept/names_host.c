@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifndef NETDB_INTERNAL
+#define NETDB_INTERNAL (-1) /* musl has no name for "see errno" */
+#endif
+
 enum {
 	STATIC_BYTES = 8192,
 	SERVICE_BYTES = 1024,

@@ -57,15 +57,6 @@ static int query_below(const char *name, const char *domain, const int class_typ
 	return query(RPC_RESOLVE_QUERY, full, class_type, answer, capacity);
 }
 
-/* statp carries a copy of h_errno. */
-static int noted(res_state state, int result)
-{
-	if (state && result < 0) {
-		state->res_h_errno = h_errno;
-	}
-	return result;
-}
-
 EXPORT int res_query(const char *name, int class, int type, unsigned char *answer, int capacity)
 {
 	const int class_type[2] = { class, type };
@@ -100,6 +91,15 @@ ALIAS(__res_querydomain, res_querydomain);
 ALIAS(__res_send, res_send);
 
 #ifdef __GLIBC__
+/* statp carries a copy of h_errno. */
+static int noted(res_state state, int result)
+{
+	if (state && result < 0) {
+		state->res_h_errno = h_errno;
+	}
+	return result;
+}
+
 EXPORT int res_nquery(res_state state, const char *name, int class, int type, unsigned char *answer,
 		      int capacity)
 {

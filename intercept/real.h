@@ -16,6 +16,16 @@
 #include <sys/uio.h>
 #include <time.h>
 
+/* Types in which glibc and musl differ: the flags of sendmmsg() and recvmmsg(), ioctl()'s request.
+ */
+#ifdef __GLIBC__
+typedef int mmsg_flags;
+typedef unsigned long ioctl_request;
+#else
+typedef unsigned mmsg_flags;
+typedef int ioctl_request;
+#endif
+
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* everywhere; newer than the headers of Debian 11 */
 #endif
@@ -51,7 +61,7 @@
 	  sys(SYS_sendto, fd, bytes, length, flags, addr, addr_length))                            \
 	X(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags),           \
 	  sys(SYS_sendmsg, fd, m, flags))                                                          \
-	X(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags),                   \
+	X(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags),            \
 	  (fd, m, count, flags), sys(SYS_sendmmsg, fd, m, count, flags))                           \
 	X(ssize_t, recv, (int fd, void *bytes, size_t length, int flags),                          \
 	  (fd, bytes, length, flags), sys(SYS_recvfrom, fd, bytes, length, flags, 0, 0))           \
@@ -63,7 +73,7 @@
 	X(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags),                 \
 	  sys(SYS_recvmsg, fd, m, flags))                                                          \
 	X(int, recvmmsg,                                                                           \
-	  (int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout),        \
+	  (int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags, struct timespec *timeout), \
 	  (fd, m, count, flags, timeout), sys(SYS_recvmmsg, fd, m, count, flags, timeout))         \
 	X(ssize_t, read, (int fd, void *bytes, size_t length), (fd, bytes, length),                \
 	  sys(SYS_read, fd, bytes, length))                                                        \

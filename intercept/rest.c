@@ -15,6 +15,7 @@
 #include "rpc/sys.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/un.h>

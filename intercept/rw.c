@@ -46,6 +46,7 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t length)
 	return writev(fd, &iov, 1);
 }
 
+#ifdef __GLIBC__ /* musl has no such functions */
 /* What programs built with _FORTIFY_SOURCE call.
  * NOLINTBEGIN(bugprone-reserved-identifier) */
 extern void __chk_fail(void) __attribute__((noreturn));
@@ -59,6 +60,7 @@ EXPORT ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room)
 	return read(fd, bytes, length);
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
+#endif
 
 ALIAS(__read, read);
 ALIAS(__write, write);

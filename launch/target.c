@@ -192,8 +192,8 @@ static int musl_check(const char *path, char library[LAUNCH_PATH_BYTES])
 		memcpy(library, other, (size_t)n + 1);
 		return 0;
 	}
-	launch_complain("%s is linked against musl, the library against glibc; build the library "
-			"with musl-gcc and put it at %s",
+	launch_complain("%s is linked against musl, the library against glibc; build the one for "
+			"musl (make musl) and put it at %s",
 			path, other);
 	return LAUNCH_CANNOT;
 }

@@ -22,6 +22,7 @@ install: all ## install below DESTDIR/PREFIX (default /usr/local)
 	$(Q)install -m 755 $(B)/zerotier-netcon-service $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(B)/zerotier-cli $(B)/zerotier-idtool $(B)/zerotier-intercept $(DESTDIR)$(BINDIR)/
 	$(Q)install -m 644 $(STACK_SO) $(INTERCEPT_SO) $(DESTDIR)$(LIBDIR)/
+	$(Q)[ ! -e $(INTERCEPT_MUSL) ] || install -m 644 $(INTERCEPT_MUSL) $(DESTDIR)$(LIBDIR)/
 	$(Q)install -m 755 $(B)/zerotier-intercept-exec $(DESTDIR)$(LIBDIR)/
 	$(Q)for m in $(MANPAGES); do \
 		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done

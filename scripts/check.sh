@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Every test of the project, stage by stage, each with its time; ends with "N passed, N failed".
-# usage: check.sh [STAGE...]      stages: build unit sanitize e2e shim lint fuzz
+# usage: check.sh [STAGE...]      stages: build unit sanitize e2e shim musl lint fuzz
 # Runs as any user. As root it installs missing Debian packages first; as anybody else it names them.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,7 +26,8 @@ stage() {
 }
 run_build() {
   ${MAKE:-make} -j"$jobs" WERROR=1 all unit-programs &&
-    ${MAKE:-make} -j"$jobs" WERROR=1 PORTMAP=1 programs
+    ${MAKE:-make} -j"$jobs" WERROR=1 PORTMAP=1 programs &&
+    ${MAKE:-make} -j"$jobs" WERROR=1 musl
 }
 run_unit() {
   ${MAKE:-make} -s test WERROR=1
@@ -45,13 +46,17 @@ run_e2e() {
 run_shim() {
   ${MAKE:-make} -s build/release/tests/shim/shim && { tests/shim/run.sh || [ $? -eq 77 ]; }
 }
+# The same cases once more by a program and a library for musl.
+run_musl() {
+  ${MAKE:-make} -s WERROR=1 shim-musl || [ $? -eq 77 ]
+}
 run_lint() {
   scripts/lint.sh
 }
 run_fuzz() {
   scripts/fuzz.sh "${FUZZ_SECONDS:-5}"
 }
-[ $# -gt 0 ] || set -- build unit sanitize e2e shim lint fuzz
+[ $# -gt 0 ] || set -- build unit sanitize e2e shim musl lint fuzz
 for name in "$@"; do
   stage "$name" "run_$name"
 done

@@ -145,6 +145,20 @@ tool() {
   [[ "$stderr" == *"/nowhere/python is not there"* ]]
 }
 
+@test "a program for musl gets the library for musl, or a sentence" {
+  command -v musl-gcc >/dev/null || skip "no musl-gcc (package musl-tools)"
+  musl-gcc -Wall -o "$WORK/bin/musl" "$TOP/tests/e2e/musl.c"
+  make -s -C "$TOP" musl
+  run -0 --separate-stderr tool -D "$UNIVERSE/b" "$WORK/bin/musl" "$IP_a" 80 /index
+  [[ "$output" == "virtual $IP_b"*content ]]
+  run -0 --separate-stderr tool -D "$UNIVERSE/b" "$WORK/bin/musl" localhost 80 /index
+  [ "$output" = "connect: Connection refused" ]
+  mkdir "$WORK/alone"
+  cp "$BIN/build/release/libzerotierintercept.so" "$WORK/alone/"
+  run -126 --separate-stderr tool -D "$UNIVERSE/b" --library "$WORK/alone/libzerotierintercept.so" "$WORK/bin/musl" "$IP_a" 80 /
+  [[ "$stderr" == *"make musl"*"$WORK/alone/libzerotierintercept-musl.so"* ]]
+}
+
 @test "an LD_PRELOAD that is there comes first and stays" {
   other=$(ldconfig -p | awk '/libm\.so\.6/ { print $NF; exit }')
   LD_PRELOAD=$other run -0 "$BIN/zerotier-intercept" -D "$UNIVERSE/b" sh -c 'echo "$LD_PRELOAD"'

@@ -73,6 +73,16 @@ py() { # CODE [environment]: as b
   [ ! -s questions ]
 }
 
+@test "a program for musl resolves by the same ways" {
+  command -v musl-gcc >/dev/null || skip "no musl-gcc (package musl-tools)"
+  musl-gcc -o musl "$TOP/tests/e2e/musl.c"
+  make -s -C "$TOP" musl
+  run -0 "$BIN/zerotier-intercept" -D "$UNIVERSE/b" ./musl "$(universe_address a).test.lan" 1 /
+  [ "$output" = "connect: Connection refused" ]
+  run -0 "$BIN/zerotier-intercept" -D "$UNIVERSE/b" ./musl no-such-name.test.lan 1 /
+  [[ "$output" == "getaddrinfo: "* ]]
+}
+
 @test "the controller's node knows its members' names" {
   universe_join root "$NWID" >/dev/null
   universe_api root POST "/controller/network/$NWID/member/$(universe_address b)" '{"name":"berta"}' >/dev/null

@@ -162,9 +162,11 @@ CASE(CASE_TCP, data_pointers)
 	(void)peer(PEER_SEND, 0, 3, 0);
 	wait_queued(fd, 3);
 	show("recv bad", recv(fd, (void *)8, 4, 0));
+#ifdef __GLIBC__ /* musl's own reads the message */
 	show("recvmsg null", recvmsg(fd, NULL, 0));
 	show("sendmsg null", sendmsg(fd, NULL, 0));
 	show("sendmsg bad", sendmsg(fd, (void *)8, MSG_NOSIGNAL));
+#endif
 	show("recv not a descriptor", recv(-1, bytes, 4, 0));
 	show("send not a descriptor", send(-1, bytes, 4, 0));
 	show("recv not a socket", recv(STDOUT_FILENO, bytes, 4, 0));

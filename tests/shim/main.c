@@ -49,9 +49,6 @@ static bool is_wanted(const struct one *c, char **patterns)
 	if (c->kind == CASE_ONCE && !(env.is_local && env.family == AF_INET)) {
 		return false;
 	}
-	if (c->kind == CASE_UDP && getenv("SHIM_NO_UDP")) {
-		return false;
-	}
 	bool is_any = !*patterns;
 	for (; *patterns && !is_any; patterns++) {
 		is_any = fnmatch(*patterns, c->name, 0) == 0;

@@ -25,6 +25,7 @@ fi
 BIN=${BIN:-$PWD}
 export BIN
 . scripts/universe.sh
+library=${LIBRARY:-$BIN/libzerotierintercept.so} # both are the same programs for another libc
 shim=${SHIM:-$PWD/build/release/tests/shim/shim}
 work=$(mktemp -d "${TMPDIR:-/tmp}/netcon-shim.XXXXXX")
 chmod 755 "$work"
@@ -70,7 +71,7 @@ ipv6_of() {
 under() {
   name=$1
   shift
-  LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$work/$name/nc_$nwid" "$@"
+  LD_PRELOAD="$library" ZT_NC_NETWORK="$work/$name/nc_$nwid" "$@"
 }
 # Other users run cases, too (setuid): they may use the network.
 chmod 755 "$work/a" "$work/b"
@@ -83,14 +84,9 @@ start_peer() { # LABEL COMMAND...: a peer listening on $work/LABEL.peer
 }
 start_peer native ip netns exec peer
 start_peer loopback env
-start_peer ours env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$work/b/nc_$nwid"
-start_peer oursloop env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$work/a/nc_$nwid"
+start_peer ours env LD_PRELOAD="$library" ZT_NC_NETWORK="$work/b/nc_$nwid"
+start_peer oursloop env LD_PRELOAD="$library" ZT_NC_NETWORK="$work/a/nc_$nwid"
 for label in native loopback ours oursloop; do wait_for 10 grep -q ready "$work/$label.log"; done
-
-# Until the service has datagrams their cases are left out.
-if ! under a python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)' 2>/dev/null; then
-  export SHIM_NO_UDP=1
-fi
 
 both() { # FAMILY PATTERN...
   family=$1

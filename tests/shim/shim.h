@@ -14,6 +14,8 @@
 #ifndef TESTS_SHIM_H
 #define TESTS_SHIM_H
 
+#include "tests/shim/libc.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
