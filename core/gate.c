@@ -152,22 +152,35 @@ bool gate_is_open(struct zt_node *node, struct zt_now now, struct network *netwo
 	return true;
 }
 
-enum gate gate_try(struct zt_node *node, struct zt_now now, struct network *network,
-		   struct packet_in *in)
+/* Counted, and the sender asked for its certificate, once a second at most. */
+static enum vl2_result stranger(struct zt_node *node, struct zt_now now, struct network *network,
+				struct packet_in *in)
 {
-	if (gate_is_open(node, now, network, in)) {
-		return GATE_OPEN;
-	}
 	node_count(node, ZT_COUNT_DROP_MEMBERSHIP);
 	struct member *member = members_find(&network->members, in->source);
-	if (!member || !network->config || !limit_gate(&member->asked_ms, now.mono_ms, ASK_MS)) {
-		return GATE_SHUT;
+	if (!member || !limit_gate(&member->asked_ms, now.mono_ms, ASK_MS)) {
+		return VL2_IGNORED;
 	}
 	ask_for_credentials(node, now, network, in);
-	return GATE_ASKED;
+	return vl2_keep(in, in->source);
 }
 
-enum vl2_result gate_result(enum gate gate, struct packet_in *in)
+struct network *gate_admit(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			   uint64_t nwid, const struct span *com, enum vl2_result *refusal)
 {
-	return gate == GATE_ASKED ? vl2_keep(in, in->source) : VL2_IGNORED;
+	struct network *network = vl2_network(node, nwid);
+	*refusal = VL2_IGNORED;
+	if (!network || !network->config) {
+		node_count(node, ZT_COUNT_DROP_NETWORK);
+		return NULL;
+	}
+	if (com && !credentials_inline(node, now, network, com)) {
+		*refusal = vl2_keep(in, network->controller);
+		return NULL;
+	}
+	if (!gate_is_open(node, now, network, in)) {
+		*refusal = stranger(node, now, network, in);
+		return NULL;
+	}
+	return network;
 }

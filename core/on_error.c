@@ -39,13 +39,5 @@ enum rx_result on_error(struct zt_node *node, struct zt_now now, struct packet_i
 	default:
 		return RX_DONE; /* no consequence */
 	}
-	switch (vl2_on_error(node, now, in, &refusal, &in->payload)) {
-	case VL2_DONE:
-		return RX_DONE;
-	case VL2_KEEP:
-		return RX_KEEP;
-	case VL2_IGNORED:
-		break;
-	}
-	return RX_IGNORED;
+	return rx_of_vl2(vl2_on_error(node, now, in, &refusal, &in->payload));
 }

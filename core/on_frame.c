@@ -45,14 +45,10 @@ enum vl2_result on_frame(struct zt_node *node, struct zt_now now, struct packet_
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
 		return VL2_IGNORED;
 	}
-	struct network *network = vl2_network(node, message.nwid);
-	if (!network || !network->config) {
-		node_count(node, ZT_COUNT_DROP_NETWORK);
-		return VL2_IGNORED;
-	}
-	enum gate gate = gate_try(node, now, network, in);
-	if (gate != GATE_OPEN) {
-		return gate_result(gate, in);
+	enum vl2_result refusal;
+	struct network *network = gate_admit(node, now, in, message.nwid, NULL, &refusal);
+	if (!network) {
+		return refusal;
 	}
 	struct eth_frame frame = {
 		.to = network->mac,
@@ -114,17 +110,10 @@ enum vl2_result on_ext_frame(struct zt_node *node, struct zt_now now, struct pac
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
 		return VL2_IGNORED;
 	}
-	struct network *network = vl2_network(node, message.nwid);
-	if (!network || !network->config) {
-		node_count(node, ZT_COUNT_DROP_NETWORK);
-		return VL2_IGNORED;
-	}
-	if (!credentials_inline(node, now, network, &message.com)) {
-		return vl2_keep(in, network->controller);
-	}
-	enum gate gate = gate_try(node, now, network, in);
-	if (gate != GATE_OPEN) {
-		return gate_result(gate, in);
+	enum vl2_result refusal;
+	struct network *network = gate_admit(node, now, in, message.nwid, &message.com, &refusal);
+	if (!network) {
+		return refusal;
 	}
 	if (!ext_source_ok(network, &message)) {
 		node_count(node, ZT_COUNT_DROP_FRAME);

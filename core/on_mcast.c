@@ -362,17 +362,11 @@ enum vl2_result on_mcast_frame(struct zt_node *node, struct zt_now now, struct p
 		node_count(node, ZT_COUNT_DROP_MALFORMED);
 		return VL2_IGNORED;
 	}
-	struct network *network = vl2_network(node, message.group.nwid);
-	if (!network || !network->config) {
-		node_count(node, ZT_COUNT_DROP_NETWORK);
-		return VL2_IGNORED;
-	}
-	if (!credentials_inline(node, now, network, &message.com)) {
-		return vl2_keep(in, network->controller);
-	}
-	enum gate gate = gate_try(node, now, network, in);
-	if (gate != GATE_OPEN) {
-		return gate_result(gate, in);
+	enum vl2_result refusal;
+	struct network *network =
+	    gate_admit(node, now, in, message.group.nwid, &message.com, &refusal);
+	if (!network) {
+		return refusal;
 	}
 	uint64_t from = message.flags & MULTICAST_FRAME_SOURCE
 			    ? message.from

@@ -11,20 +11,6 @@ static bool answers(uint8_t in_re_verb, uint8_t sent_verb)
 	       (in_re_verb == VERB_ECHO && sent_verb == VERB_NETWORK_CONFIG);
 }
 
-static enum rx_result to_vl2(struct zt_node *node, struct zt_now now, struct packet_in *in,
-			     const struct msg_re *re)
-{
-	switch (vl2_on_ok(node, now, in, re->verb, re->id, &in->payload)) {
-	case VL2_DONE:
-		return RX_DONE;
-	case VL2_KEEP:
-		return RX_KEEP;
-	case VL2_IGNORED:
-		break;
-	}
-	return RX_IGNORED;
-}
-
 enum rx_result on_ok(struct zt_node *node, struct zt_now now, struct packet_in *in)
 {
 	struct msg_re re;
@@ -45,6 +31,6 @@ enum rx_result on_ok(struct zt_node *node, struct zt_now now, struct packet_in *
 	case VERB_ECHO:
 		return RX_DONE;
 	default:
-		return to_vl2(node, now, in, &re);
+		return rx_of_vl2(vl2_on_ok(node, now, in, re.verb, re.id, &in->payload));
 	}
 }

@@ -44,7 +44,7 @@ enum rx_result on_ignored(struct zt_node *node, struct zt_now now, struct packet
 	return on_nop(node, now, in);
 }
 
-static enum rx_result of_vl2(enum vl2_result result)
+enum rx_result rx_of_vl2(enum vl2_result result)
 {
 	switch (result) {
 	case VL2_DONE:
@@ -59,7 +59,7 @@ static enum rx_result of_vl2(enum vl2_result result)
 
 enum rx_result on_vl2(struct zt_node *node, struct zt_now now, struct packet_in *in)
 {
-	enum rx_result result = of_vl2(vl2_on_packet(node, now, in));
+	enum rx_result result = rx_of_vl2(vl2_on_packet(node, now, in));
 	if (in->verb == VERB_NETWORK_CREDENTIALS && result == RX_DONE) {
 		keep_ready(node, in->source); /* frames that waited for them */
 	}

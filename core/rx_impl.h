@@ -5,6 +5,7 @@
 
 #include "core/node_impl.h"
 #include "core/rx.h"
+#include "core/vl2.h"
 
 /* A whole packet for us, sealed. */
 struct rx_packet {
@@ -19,6 +20,9 @@ void rx_opened(struct zt_node *node, struct zt_now now, const struct rx_packet *
 	       struct peer *peer);
 /* Dispatch, and what follows from the handler's result. */
 void rx_judge(struct zt_node *node, struct zt_now now, struct packet_in *in);
+
+/* What VL2 made of a packet, in VL1's words. */
+enum rx_result rx_of_vl2(enum vl2_result result);
 
 /* on_hello.c: a HELLO in plain sight, its sender not yet known to be who it says (vl1 9.2). */
 void hello_sealed(struct zt_node *node, struct zt_now now, const struct rx_packet *packet);

@@ -52,20 +52,16 @@ enum tx_result vl2_send(struct zt_node *node, struct zt_now now, uint64_t dest, 
 /* ---- the gate (vl2 5.1, 6.3) ------------------------------------------------------------------
  */
 
-enum gate {
-	GATE_OPEN,  /* proved: the packet counts as trusted, our groups are announced if due */
-	GATE_ASKED, /* not proved, and it was asked to: worth keeping the packet for a moment */
-	GATE_SHUT,  /* not proved */
-};
-/* Has the packet's source proved that it belongs to the network? When it has not, that is counted,
- * and it is asked for its certificate once a second at most. */
-enum gate gate_try(struct zt_node *node, struct zt_now now, struct network *network,
-		   struct packet_in *in);
-/* The same without asking or counting. */
+/* Has the packet's source proved that it belongs to the network? Then the packet counts as trusted,
+ * and our groups are announced if that is due. */
 bool gate_is_open(struct zt_node *node, struct zt_now now, struct network *network,
 		  struct packet_in *in);
-/* What a handler returns when the gate is not open. */
-enum vl2_result gate_result(enum gate gate, struct packet_in *in);
+/* What every message with a frame passes first: its network is one of ours and has a configuration,
+ * the certificate that it carries (com, or NULL) is taken in, the gate is open. The network, or
+ * NULL with what the handler returns: a sender without proof is asked for it once a second at most,
+ * and its packet kept meanwhile. */
+struct network *gate_admit(struct zt_node *node, struct zt_now now, struct packet_in *in,
+			   uint64_t nwid, const struct span *com, enum vl2_result *refusal);
 /* Our controller let this member in within the last 3 minutes (8.1). */
 void gate_authorise(struct zt_node *node, struct zt_now now, uint64_t nwid, uint64_t member);
 void gate_deauthorise(struct zt_node *node, uint64_t nwid, uint64_t member);
