@@ -249,9 +249,9 @@ moves_big() { # NAME FROM: 64 MiB with the right hash; prints MB/s
   awk -v speed="$speed" 'BEGIN { printf "%.0f\n", speed / 1e6 }'
 }
 
-pings() { # NAME TO BYTES: from a kernel member only; ours has no ping sockets, and TCP speaks for it
+pings() { # NAME TO BYTES
   local to="IP_$2"
-  is_ours "$1" || at "$1" ping -q -c 3 -i 0.2 -W 2 -s "$3" "${!to}"
+  on "$1" ping -q -c 3 -i 0.2 -W 2 -s "$3" "${!to}"
 }
 
 # network_up: a network of ctl with a and b on it, files served by both.
