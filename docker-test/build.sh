@@ -65,7 +65,7 @@ in_pairs() {
   return "$bad"
 }
 
-engine_start
+engine_start build
 trap engine_stop EXIT
 mapfile -t tests < <(tests_matching "$@")
 [ ${#tests[@]} -gt 0 ] || {

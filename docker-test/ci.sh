@@ -11,7 +11,7 @@ if ! engine_start; then
   echo "docker: skipped, there is no engine (the reason stands above)"
   exit 0
 fi
-trap engine_stop EXIT
+engine_stop
 begin=$SECONDS
 docker-test/build.sh nginx-bookworm redis-bookworm sshd-bookworm
 docker-test/test.sh nginx-bookworm redis-bookworm sshd-bookworm

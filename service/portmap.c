@@ -58,12 +58,13 @@ struct portmap {
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 /* A table of descriptors that holds 0, 1, 2 and the eventfd, here 3. 0 or -errno; -ENOSYS on a
- * kernel before 5.9. Not unshare(): containers forbid it. */
+ * kernel before 5.9. Not unshare(): containers forbid it. __NR_, since Debian 11's C library does
+ * not know the name SYS_close_range. */
 static int descriptors_leave(int event_fd)
 {
-	if (syscall(SYS_close_range, (unsigned)event_fd + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0 ||
+	if (syscall(__NR_close_range, (unsigned)event_fd + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0 ||
 	    (event_fd != EVENT_FD && dup3(event_fd, EVENT_FD, O_CLOEXEC) < 0) ||
-	    syscall(SYS_close_range, EVENT_FD + 1U, ~0U, 0U) != 0) {
+	    syscall(__NR_close_range, EVENT_FD + 1U, ~0U, 0U) != 0) {
 		return -errno;
 	}
 	return 0;

@@ -175,8 +175,8 @@ static const int fatal[] = {
 
 void sandbox_close_inherited(unsigned first)
 {
-#ifdef SYS_close_range
-	(void)syscall(SYS_close_range, first, ~0U, 0U);
+#ifdef __NR_close_range /* the kernel's name: Debian 11's C library lacks SYS_close_range */
+	(void)syscall(__NR_close_range, first, ~0U, 0U);
 #endif
 }
 
