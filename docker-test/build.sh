@@ -34,10 +34,14 @@ has_base() {
     "$TOP/scripts/make-base-image.sh" "$1"
 }
 
+# The service's image, and that of the library: two targets of one file, built once.
 build_netcon() {
-  has_base "$1" && build "netcon:$1" -f "$TOP/Dockerfile.netcon" --build-arg "BASE=debian:$1-slim" \
-    --build-arg "REVISION=$(git -C "$TOP" rev-parse --short HEAD 2>/dev/null || echo unknown)" \
-    --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ -d "@$(git -C "$TOP" log -1 --format=%ct 2>/dev/null || date +%s)")" "$TOP"
+  local base=$1 arguments
+  arguments=(-f "$TOP/Dockerfile.netcon" --build-arg "BASE=debian:$base-slim"
+    --build-arg "REVISION=$(git -C "$TOP" rev-parse --short HEAD 2>/dev/null || echo unknown)"
+    --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ -d "@$(git -C "$TOP" log -1 --format=%ct 2>/dev/null || date +%s)")")
+  has_base "$base" && build "netcon:$base" "${arguments[@]}" "$TOP" &&
+    build "netcon-lib:$base" "${arguments[@]}" --target lib "$TOP"
 }
 
 build_monitor() { build netcon-monitor -f "$TOP/Dockerfile.monitor" --build-arg "NETCON=netcon:${BASES%% *}" "$TOP"; }

@@ -8,6 +8,29 @@
 #include <resolv.h>
 #include <stdio.h>
 
+/* Before 2.34 glibc has them only with the underscores, and its header renames them. */
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 34)
+#undef res_query
+#undef res_search
+#undef res_querydomain
+#undef res_send
+#undef res_nquery
+#undef res_nsearch
+#undef res_nquerydomain
+#undef res_nsend
+__typeof__(__res_query) res_query;
+__typeof__(__res_search) res_search;
+__typeof__(__res_querydomain) res_querydomain;
+__typeof__(__res_send) res_send;
+__typeof__(__res_nquery) res_nquery;
+__typeof__(__res_nsearch) res_nsearch;
+__typeof__(__res_nquerydomain) res_nquerydomain;
+__typeof__(__res_nsend) res_nsend;
+#define NATIVE(name) LIBC(__##name)
+#else
+#define NATIVE(name) LIBC(name)
+#endif
+
 /* The length, or -1 with h_errno. */
 static int query(enum rpc_resolve_kind kind, const char *name, const int class_type[2],
 		 unsigned char *answer, int capacity)
@@ -61,14 +84,14 @@ EXPORT int res_query(const char *name, int class, int type, unsigned char *answe
 {
 	const int class_type[2] = { class, type };
 	return names_on() ? query(RPC_RESOLVE_QUERY, name, class_type, answer, capacity)
-			  : LIBC(res_query)(name, class, type, answer, capacity);
+			  : NATIVE(res_query)(name, class, type, answer, capacity);
 }
 
 EXPORT int res_search(const char *name, int class, int type, unsigned char *answer, int capacity)
 {
 	const int class_type[2] = { class, type };
 	return names_on() ? query(RPC_RESOLVE_SEARCH, name, class_type, answer, capacity)
-			  : LIBC(res_search)(name, class, type, answer, capacity);
+			  : NATIVE(res_search)(name, class, type, answer, capacity);
 }
 
 EXPORT int res_querydomain(const char *name, const char *domain, int class, int type,
@@ -76,13 +99,13 @@ EXPORT int res_querydomain(const char *name, const char *domain, int class, int 
 {
 	const int class_type[2] = { class, type };
 	return names_on() ? query_below(name, domain, class_type, answer, capacity)
-			  : LIBC(res_querydomain)(name, domain, class, type, answer, capacity);
+			  : NATIVE(res_querydomain)(name, domain, class, type, answer, capacity);
 }
 
 EXPORT int res_send(const unsigned char *message, int length, unsigned char *answer, int capacity)
 {
 	return names_on() ? message_send(message, length, answer, capacity)
-			  : LIBC(res_send)(message, length, answer, capacity);
+			  : NATIVE(res_send)(message, length, answer, capacity);
 }
 
 ALIAS(__res_query, res_query);
@@ -106,7 +129,7 @@ EXPORT int res_nquery(res_state state, const char *name, int class, int type, un
 	const int class_type[2] = { class, type };
 	return names_on()
 		   ? noted(state, query(RPC_RESOLVE_QUERY, name, class_type, answer, capacity))
-		   : LIBC(res_nquery)(state, name, class, type, answer, capacity);
+		   : NATIVE(res_nquery)(state, name, class, type, answer, capacity);
 }
 
 EXPORT int res_nsearch(res_state state, const char *name, int class, int type,
@@ -115,7 +138,7 @@ EXPORT int res_nsearch(res_state state, const char *name, int class, int type,
 	const int class_type[2] = { class, type };
 	return names_on()
 		   ? noted(state, query(RPC_RESOLVE_SEARCH, name, class_type, answer, capacity))
-		   : LIBC(res_nsearch)(state, name, class, type, answer, capacity);
+		   : NATIVE(res_nsearch)(state, name, class, type, answer, capacity);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libc has so many */
@@ -125,14 +148,14 @@ EXPORT int res_nquerydomain(res_state state, const char *name, const char *domai
 	const int class_type[2] = { class, type };
 	return names_on()
 		   ? noted(state, query_below(name, domain, class_type, answer, capacity))
-		   : LIBC(res_nquerydomain)(state, name, domain, class, type, answer, capacity);
+		   : NATIVE(res_nquerydomain)(state, name, domain, class, type, answer, capacity);
 }
 
 EXPORT int res_nsend(res_state state, const unsigned char *message, int length,
 		     unsigned char *answer, int capacity)
 {
 	return names_on() ? message_send(message, length, answer, capacity)
-			  : LIBC(res_nsend)(state, message, length, answer, capacity);
+			  : NATIVE(res_nsend)(state, message, length, answer, capacity);
 }
 
 ALIAS(__res_nquery, res_nquery);

@@ -61,12 +61,15 @@ $(B)/zerotier-intercept-exec: $(call objects,launch) $(RPC)
 $(B)/zerotier-intercept: launch/zerotier-intercept.sh
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && sed 's|@LIBDIR@|$(LIBDIR)|g' $< >$@ && chmod 755 $@
-# The first process of a container; no part of `all`, the images build it.
-$(CONTAINER): $(filter-out $(B)/container/main.o,$(call objects,container))
+# The first process of a container, and what puts the library into a volume; no part of `all`, the images build them.
+$(CONTAINER): $(filter-out $(B)/container/main.o $(B)/container/copy.o,$(call objects,container))
 	$(archive)
 $(B)/zerotier-netcon-init: $(B)/container/main.o $(CONTAINER)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(CONTROLLER_LIBS)
+$(B)/zerotier-netcon-copy: $(B)/container/copy.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) $(if $(SAN),,-static) -o $@ $^
 
 # The C test server of the original's walk-through; no part of what is installed.
 $(B)/httpstub: $(B)/examples/httpstub.o
