@@ -57,6 +57,13 @@ int networks_collect(struct setup *setup);
 /* Make the home what the setup says: identity, token, planet, networks.d, local.conf. What is there
  * already is only changed where a variable says so. 0, or -1 after saying what is wrong. */
 int home_prepare(const struct setup *setup);
+/* The path of a file of the home; returns `out`. */
+char *home_path(const struct setup *setup, char out[INIT_PATH_BYTES], const char *name);
+/* Write a file of the home. 0, or -1 after saying who may write where. */
+int home_put(const struct setup *setup, const char *name, const void *bytes, size_t length,
+	     unsigned mode);
+/* The planet of ZTNC_ROOT (container/root.c). */
+int root_prepare(const struct setup *setup);
 /* settings of local.conf from the variables (container/localconf.c). */
 int localconf_prepare(const struct setup *setup);
 

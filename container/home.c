@@ -15,17 +15,17 @@
 
 enum { ADDRESS_DIGITS = 10 };
 
-static const char *path_in(const struct setup *setup, char out[INIT_PATH_BYTES], const char *name)
+char *home_path(const struct setup *setup, char out[INIT_PATH_BYTES], const char *name)
 {
 	(void)snprintf(out, INIT_PATH_BYTES, "%s/%s", setup->home, name);
 	return out;
 }
 
-static int put(const struct setup *setup, const char *name, const void *bytes, size_t length,
-	       unsigned mode)
+int home_put(const struct setup *setup, const char *name, const void *bytes, size_t length,
+	     unsigned mode)
 {
 	char path[INIT_PATH_BYTES];
-	int error = file_replace(path_in(setup, path, name), bytes, length, mode);
+	int error = file_replace(home_path(setup, path, name), bytes, length, mode);
 	return error == 0 ? 0
 			  : failed("cannot write %s: %s. Mount a volume or a tmpfs there that uid "
 				   "%u or gid %u may write to.",
@@ -51,7 +51,7 @@ static int identity_given(const struct setup *setup)
 		return failed("ZEROTIER_IDENTITY_PUBLIC is not the public half of "
 			      "ZEROTIER_IDENTITY_SECRET. Leave it out: the secret is enough.");
 	}
-	int error = file_slurp(path_in(setup, path, "identity.secret"), &present, &length);
+	int error = file_slurp(home_path(setup, path, "identity.secret"), &present, &length);
 	if (error == 0) {
 		present[strcspn(present, " \t\r\n")] = '\0';
 		int result =
@@ -69,25 +69,25 @@ static int identity_given(const struct setup *setup)
 			      "first start, or use another volume.",
 			      path, strerror(-error));
 	}
-	return put(setup, "identity.secret", secret, strlen(secret), 0600);
+	return home_put(setup, "identity.secret", secret, strlen(secret), 0600);
 }
 
 /* Forget what the last ephemeral start made; the service makes a new one. */
 static int identity_ephemeral(const struct setup *setup)
 {
 	char path[INIT_PATH_BYTES], marker[INIT_PATH_BYTES];
-	bool is_there = access(path_in(setup, path, "identity.secret"), F_OK) == 0;
-	bool is_marked = access(path_in(setup, marker, "identity.ephemeral"), F_OK) == 0;
+	bool is_there = access(home_path(setup, path, "identity.secret"), F_OK) == 0;
+	bool is_marked = access(home_path(setup, marker, "identity.ephemeral"), F_OK) == 0;
 	if (is_there && !is_marked) {
 		return failed("ZTNC_IDENTITY=ephemeral, but %s is a lasting identity. Use another "
 			      "volume or a tmpfs, or remove it.",
 			      path);
 	}
-	if (put(setup, "identity.ephemeral", "", 0, 0600) != 0) {
+	if (home_put(setup, "identity.ephemeral", "", 0, 0600) != 0) {
 		return -1;
 	}
 	(void)unlink(path);
-	(void)unlink(path_in(setup, path, "identity.public"));
+	(void)unlink(home_path(setup, path, "identity.public"));
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static int planet_prepare(const struct setup *setup)
 		return failed("ZTNC_PLANET: cannot read %s: %s. Mount the planet file there.", from,
 			      strerror(-error));
 	}
-	int result = put(setup, "planet", bytes, length, 0644);
+	int result = home_put(setup, "planet", bytes, length, 0644);
 	free(bytes);
 	return result;
 }
@@ -137,7 +137,7 @@ static int planet_prepare(const struct setup *setup)
 static int networks_prepare(const struct setup *setup)
 {
 	char path[INIT_PATH_BYTES], name[64];
-	if (mkdir(path_in(setup, path, "networks.d"), 0775) != 0 && errno != EEXIST) {
+	if (mkdir(home_path(setup, path, "networks.d"), 0775) != 0 && errno != EEXIST) {
 		return failed("cannot create %s: %s. Mount a volume or a tmpfs on %s that uid %u "
 			      "or gid %u may write to.",
 			      path, strerror(errno), setup->home, (unsigned)getuid(),
@@ -145,8 +145,8 @@ static int networks_prepare(const struct setup *setup)
 	}
 	for (size_t i = 0; i < setup->network_count; i++) {
 		(void)snprintf(name, sizeof name, "networks.d/%s.conf", setup->networks[i]);
-		if (access(path_in(setup, path, name), F_OK) != 0 &&
-		    put(setup, name, "\n", 1, 0600) != 0) {
+		if (access(home_path(setup, path, name), F_OK) != 0 &&
+		    home_put(setup, name, "\n", 1, 0600) != 0) {
 			return -1;
 		}
 	}
@@ -156,7 +156,7 @@ static int networks_prepare(const struct setup *setup)
 static int token_prepare(const struct setup *setup)
 {
 	const char *token = setup->values[VAR_API_SECRET];
-	return token ? put(setup, "authtoken.secret", token, strlen(token), 0600) : 0;
+	return token ? home_put(setup, "authtoken.secret", token, strlen(token), 0600) : 0;
 }
 
 int home_prepare(const struct setup *setup)
@@ -166,7 +166,7 @@ int home_prepare(const struct setup *setup)
 			      strerror(errno));
 	}
 	if (networks_prepare(setup) != 0 || identity_prepare(setup) != 0 ||
-	    token_prepare(setup) != 0 || planet_prepare(setup) != 0) {
+	    token_prepare(setup) != 0 || planet_prepare(setup) != 0 || root_prepare(setup) != 0) {
 		return -1;
 	}
 	return localconf_prepare(setup);

@@ -46,6 +46,13 @@ build_netcon() {
 
 build_monitor() { build netcon-monitor -f "$TOP/Dockerfile.monitor" --build-arg "NETCON=netcon:${BASES%% *}" "$TOP"; }
 
+# What examples.sh runs, on the first base only.
+build_examples() {
+  local base=${BASES%% *}
+  build "netcon-all-in-one:$base" --build-arg "NETCON_IMAGE=netcon:$base" "$TOP/examples/compose/all-in-one" &&
+    build "netcon-example-app:$base" -f "$HERE/Dockerfile.app" --build-arg "BASE=debian:$base-slim" "$HERE/inside"
+}
+
 build_program() {
   local program base
   program=$(program_of "$1") base=$(base_of "$1")
@@ -81,5 +88,6 @@ mapfile -t tests < <(tests_matching "$@")
 mapfile -t bases < <({ echo "${BASES%% *}"; for t in "${tests[@]}"; do base_of "$t"; done; } | awk '!seen[$0]++')
 in_pairs build_netcon "${bases[@]}"
 build_monitor
+build_examples
 in_pairs build_program "${tests[@]}"
 docker images --filter "label=$LABEL" --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -E '^netcon(:|-monitor)' | sort

@@ -105,3 +105,42 @@ address_of() {
   until_ok 60 docker exec "$1" zerotier-cli wait "$NWID" --timeout 60 &&
     docker exec "$1" zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,' | head -n 1
 }
+
+# ---- scripts that say of each claim whether it holds
+
+passed=0 failed=0
+# claim TEXT COMMAND...: counts.
+claim() {
+  local text=$1
+  shift
+  if "$@" >"$WORK/claim.log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok: $text"
+  else
+    failed=$((failed + 1))
+    echo "NOT OK: $text"
+    tail -n 8 "$WORK/claim.log" | sed 's/^/    /'
+  fi
+}
+not() { ! "$@"; }
+
+# run_begin NAME: an engine, RUN and WORK; everything of them is removed at the end.
+run_begin() {
+  engine_start run
+  RUN=netcon-$1-$$
+  WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-$1.XXXXXX")
+  chmod 755 "$WORK"
+  trap run_end EXIT
+  trap 'exit 1' HUP INT TERM
+}
+run_end() {
+  remove_ours "$RUN"
+  rm -rf "$WORK"
+  engine_stop
+}
+# The last line, and the status.
+claims_end() {
+  if [ -n "${RESULTS:-}" ]; then echo "$passed $failed 0" >>"$RESULTS"; fi
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+}

@@ -33,9 +33,11 @@ engine_launch() {
   fi
   # Not the lock's descriptor, nor what bats holds as 3.
   setsid "${command[@]}" >"$ENGINE_DIR/log" 2>&1 </dev/null 3>&- {ENGINE_LOCK}>&- &
+  ENGINE_PID=$!
+  disown # no job of ours: `wait` is for tests
 }
 
-# engine_start [build]: 0 and DOCKER_HOST set if needed; else a sentence that says why not.
+# engine_start build|run: 0 and DOCKER_HOST set if needed; else a sentence that says why not.
 engine_start() {
   if ! command -v docker >/dev/null; then
     echo "the docker command is missing; as root: apt-get install docker.io" >&2
@@ -54,10 +56,10 @@ engine_start() {
   fi
   engine_end
   export DOCKER_HOST=$ENGINE_SOCKET
-  engine_launch "${1:-run}"
+  engine_launch "$1"
   local deadline=$((SECONDS + 40))
   until engine_answers; do
-    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 $! 2>/dev/null; then
+    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$ENGINE_PID" 2>/dev/null; then
       echo "dockerd does not start here; the end of $ENGINE_DIR/log:" >&2
       tail -n 3 "$ENGINE_DIR/log" >&2
       return 1

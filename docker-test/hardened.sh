@@ -12,22 +12,7 @@ esac
 # shellcheck source=docker-test/common.sh
 . "$(dirname "$0")/common.sh"
 BASE=${BASES%% *}
-passed=0 failed=0
 
-# claim TEXT COMMAND...: counts.
-claim() {
-  local text=$1
-  shift
-  if "$@" >"$WORK/claim.log" 2>&1; then
-    passed=$((passed + 1))
-    echo "ok: $text"
-  else
-    failed=$((failed + 1))
-    echo "NOT OK: $text"
-    tail -n 8 "$WORK/claim.log" | sed 's/^/    /'
-  fi
-}
-not() { ! "$@"; }
 image_bytes() { docker image inspect -f '{{.Size}}' "$1"; }
 
 HARD=(--read-only --cap-drop ALL --security-opt no-new-privileges)
@@ -132,17 +117,7 @@ stopping() {
   claim "a peer's connection is closed, it does not time out" [ "$took" -lt 8000 ]
 }
 
-finish() {
-  remove_ours "$RUN"
-  rm -rf "$WORK"
-  engine_stop
-}
-engine_start
-RUN=netcon-hard-$$
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-hardened.XXXXXX")
-chmod 755 "$WORK"
-trap finish EXIT
-trap 'exit 1' HUP INT TERM
+run_begin hard
 size
 universe_up "$RUN"
 service
@@ -150,6 +125,4 @@ process_one
 application
 nothing_else
 stopping
-if [ -n "${RESULTS:-}" ]; then echo "$passed $failed 0" >>"$RESULTS"; fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+claims_end

@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=docker-test/common.sh
 . "$(dirname "$0")/common.sh"
-engine_start
+engine_start run
 trap engine_stop EXIT
 remove_ours ""
 images=$(docker images -q --filter "label=$LABEL" | sort -u)

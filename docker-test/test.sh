@@ -74,7 +74,7 @@ mapfile -t tests < <(tests_matching "$@")
   echo "no test has one of these in its name: $*" >&2
   exit 2
 }
-engine_start
+engine_start run
 RUN=netcon-test-$$
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-docker-test.XXXXXX")
 chmod 755 "$WORK"

@@ -37,7 +37,7 @@ $(B)/tests/unit/intercept/%: $(B)/tests/unit/intercept/%.o $(TESTLIB) $(RPC) | $
 	$(call link_test,-ldl -lpthread)
 $(B)/tests/unit/cli/%: $(B)/tests/unit/cli/%.o $(TESTLIB) $(CLI) $(CORE)
 	$(call link_test,$(CLI_LIBS) $(CORE_LIBS))
-$(B)/tests/unit/container/%: $(B)/tests/unit/container/%.o $(TESTLIB) $(CONTAINER)
+$(B)/tests/unit/container/%: $(B)/tests/unit/container/%.o $(TESTLIB) $(CONTAINER) | $(B)/zerotier-idtool
 	$(call link_test,$(CONTROLLER_LIBS))
 SIM_OBJECTS := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)))
 $(B)/tests/sim/%: $(B)/tests/sim/%.o $(SIM_OBJECTS) $(TESTLIB) $(CONTROLLER) $(CORE)

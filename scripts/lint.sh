@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Everything static: format, arrows between modules, file length, cppcheck, clang-tidy, shellcheck, man
-# pages. Each check is one line of the result. clang-tidy keeps a stamp per file under build/lint.
+# pages, Kubernetes manifests. Each check is one line of the result. clang-tidy keeps a stamp per file under build/lint.
 # usage: lint.sh [CHECK...]
 set -eu
 cd "$(dirname "$0")/.."
@@ -35,7 +35,7 @@ check_length() {
 }
 check_licence() {
   bad=0
-  for file in $sources $headers $(git ls-files '*.sh' '*.bats' '*.mk' Makefile); do
+  for file in $sources $headers $(git ls-files '*.sh' '*.py' '*.bats' '*.mk' Makefile 'Dockerfile*' '*/Dockerfile*' '*.yaml'); do
     if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0 OR MIT'; then
       echo "$file has no SPDX line"
       bad=1
@@ -99,6 +99,9 @@ check_man() {
   done
   return "$bad"
 }
+check_kubernetes() {
+  scripts/check-kubernetes.py
+}
 # Numbers of a mirror or a path of one machine never get in.
 check_paths() {
   # shellcheck disable=SC2046
@@ -111,7 +114,7 @@ if [ "${1:-}" = --tidy-one ]; then
   exit
 fi
 mkdir -p "$out/cppcheck"
-[ $# -gt 0 ] || set -- format arrows length licence paths cppcheck tidy shell man
+[ $# -gt 0 ] || set -- format arrows length licence paths cppcheck tidy shell man kubernetes
 for name in "$@"; do
   start=$(date +%s)
   if "check_$name" >"$out/$name.log" 2>&1; then

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# The examples of examples/compose and examples/swarm, as they are: a controller with its own planet, everything
+# in one container, one service and programs without a network, a stack on a swarm of one node. A request passes
+# in each.
+# usage: examples.sh      (after build.sh; BASES chooses the base, default the first)
+set -euo pipefail
+case ${1:-} in -h | --help)
+  sed -n '3,6s/^# //p' "$0"
+  exit 0
+  ;;
+esac
+# shellcheck source=docker-test/common.sh
+. "$(dirname "$0")/common.sh"
+BASE=${BASES%% *}
+export NETCON_IMAGE=netcon:$BASE NETCON_LIB_IMAGE=netcon-lib:$BASE
+
+# compose EXAMPLE ARGUMENTS...: with our label on everything, by a second file.
+compose() {
+  local example=$1
+  shift
+  docker-compose -p "$RUN-$example" --project-directory "$TOP/examples/compose/$example" \
+    -f "$TOP/examples/compose/$example/compose.yaml" -f "$WORK/$example.yaml" "$@"
+}
+# labelled EXAMPLE "SERVICES" "VOLUMES" NETWORK: that file; NETWORK is the text of the default network.
+labelled() {
+  local word
+  {
+    echo "services:"
+    for word in $2; do printf '  %s:\n    labels: {"%s": "%s"}\n' "$word" "$LABEL" "$RUN"; done
+    echo "volumes:"
+    for word in $3; do printf '  %s:\n    labels: {"%s": "%s"}\n' "$word" "$LABEL" "$RUN"; done
+    printf 'networks:\n  default: %s\n' "$4"
+  } >"$WORK/$1.yaml"
+}
+healthy() { # EXAMPLE SERVICE
+  [ "$(docker inspect -f '{{.State.Health.Status}}' "$(compose "$1" ps -q "$2")")" = healthy ]
+}
+served() { grep -q "^200 $SIZE bytes" "$1"; } # FILE with what a client printed
+
+controller() {
+  export UNIVERSE=$RUN-net
+  # A second file replaces a network as a whole: the same, without a way out, and ours.
+  labelled controller controller controller "{name: $UNIVERSE, internal: true, labels: {\"$LABEL\": \"$RUN\"},
+    ipam: {config: [{subnet: 172.31.93.0/24}]}}"
+  claim "controller: docker-compose up" compose controller up -d
+  claim "controller: healthy" until_ok 30 healthy controller controller
+  NWID=$(compose controller exec -T controller zerotier-cli -j controller create --name examples --public \
+    --pool 10.147.17.1-10.147.17.254 --route 10.147.17.0/24 | sed -n 's/.*"nwid" *: *"\([0-9a-f]*\)".*/\1/p' | head -n 1)
+  export NWID PLANET=$WORK/planet
+  compose controller exec -T controller cat /var/lib/zerotier-one/planet >"$PLANET"
+  chmod 644 "$PLANET"
+  claim "controller: a network and a planet" [ "${#NWID}:$(head -c 1 "$PLANET" | od -An -tu1 | tr -d ' ')" = 16:1 ]
+  before=$(sha256sum <"$PLANET")
+  compose controller restart >/dev/null 2>&1
+  claim "controller: healthy after a restart" until_ok 30 healthy controller controller
+  compose controller exec -T controller cat /var/lib/zerotier-one/planet >"$WORK/planet.after"
+  claim "controller: its planet is the same" [ "$before" = "$(sha256sum <"$WORK/planet.after")" ]
+}
+
+address() { # EXAMPLE SERVICE
+  compose "$1" exec -T "$2" zerotier-cli wait "$NWID" --timeout 60 >/dev/null
+  compose "$1" exec -T "$2" zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,' | tr -d '\r' | head -n 1
+}
+ask() { # ADDRESS: by the client of the all-in-one example
+  WEB_ADDRESS=$1 compose all-in-one run --rm client >"$WORK/client.log" 2>&1 && served "$WORK/client.log"
+}
+all_in_one() {
+  export APP_IMAGE=netcon-all-in-one:$BASE
+  labelled all-in-one "web client" web "{external: true, name: $UNIVERSE}"
+  claim "all-in-one: docker-compose up" compose all-in-one up -d --no-build web
+  claim "all-in-one: healthy" until_ok 30 healthy all-in-one web
+  SIZE=$(compose all-in-one exec -T -e LD_PRELOAD= web stat -L -c %s /usr/share/common-licenses/Apache-2.0 | tr -d '\r')
+  local ip
+  ip=$(address all-in-one web)
+  claim "all-in-one: one container's program is served by the other's" until_ok 30 ask "$ip"
+}
+
+alone() { # CONTAINER: no interface but loopback
+  [ "$(docker exec -e LD_PRELOAD= "$1" ls /sys/class/net)" = lo ]
+}
+sidecar() {
+  labelled sidecar "service library web client" "state nc library" "{external: true, name: $UNIVERSE}"
+  local ip APP_IMAGE=netcon-example-app:$BASE
+  claim "sidecar: docker-compose up" compose sidecar up -d
+  claim "sidecar: the client without a network is served by the server without a network" \
+    until_ok 30 sidecar_served
+  local web
+  web=$(compose sidecar ps -q web)
+  claim "sidecar: the server has no interface but loopback" alone "$web"
+  claim "sidecar: it has our directory and our library, nothing else" sidecar_mounts "$web"
+  ip=$(compose sidecar exec -T service zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,' | tr -d '\r' | head -n 1)
+  APP_IMAGE=netcon-all-in-one:$BASE
+  claim "sidecar: a peer is served, too" until_ok 30 ask "$ip"
+}
+sidecar_served() {
+  compose sidecar logs --no-color client 2>/dev/null | sed 's/^[^|]*| //' >"$WORK/sidecar.log"
+  served "$WORK/sidecar.log"
+}
+sidecar_mounts() {
+  [ "$(docker inspect -f '{{range .Mounts}}{{.Destination}} {{.RW}}{{"\n"}}{{end}}' "$1" | sort | paste -sd' ' | sed 's/^ *//')" = "/library false /nc false" ]
+}
+
+run_begin examples
+controller
+all_in_one
+sidecar
+claims_end
