@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Compiler flags and libraries. The user's CFLAGS and LDFLAGS are appended, never replaced.
 
+# Of the target, also when CC is a cross compiler.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+OBJCOPY := $(shell $(CC) -print-prog-name=objcopy)
+
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wpointer-arith \
 	-Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wconversion $(if $(CI),-Werror) $(if $(WERROR),-Werror)
 OPTIMISE := $(if $(SAN),-O1 -fno-omit-frame-pointer,-O2 -D_FORTIFY_SOURCE=2)

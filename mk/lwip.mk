@@ -36,7 +36,7 @@ $(STACK_SO): $(STACK_OBJECTS) $(LWIP_OBJECTS) stack/exports.map
 	$(call say,LD,$@)
 	$(Q)$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,--version-script=stack/exports.map -Wl,-Bsymbolic \
 		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) -Wl,-soname,liblwip.so
-	$(if $(SAN)$(KEEP_DEBUG),,$(Q)objcopy --only-keep-debug $@ $@.debug && objcopy --strip-debug --add-gnu-debuglink=$@.debug $@)
+	$(if $(SAN)$(KEEP_DEBUG),,$(Q)$(OBJCOPY) --only-keep-debug $@ $@.debug && $(OBJCOPY) --strip-debug --add-gnu-debuglink=$@.debug $@)
 
 # Where the service looks for the library after its own folder.
 $(B)/service/stacklib.o: BASE_FLAGS += -DNETCON_LIBDIR='"$(LIBDIR)"'

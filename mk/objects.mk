@@ -26,8 +26,10 @@ $(B)/%.o: %.c
 	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
 
 # Kernels for one instruction set each; chosen at run time.
+ifeq ($(MACHINE),x86_64)
 $(B)/core/salsa_avx2.o: BASE_FLAGS += -mavx2
 $(B)/core/salsa_avx512.o: BASE_FLAGS += -mavx512f -mavx512vl
+endif
 
 define archive
 $(call say,AR,$@)
