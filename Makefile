@@ -29,6 +29,7 @@ include mk/objects.mk
 include mk/tests.mk
 include mk/musl.mk
 include mk/fuzz.mk
+include mk/soak.mk
 include mk/install.mk
 
 .DEFAULT_GOAL := all

@@ -55,6 +55,8 @@ enum {
 	VSOCK_BACKLOG_MAX = 4096,    /* somaxconn */
 	VSOCK_ACCEPT_RETRY_MS = 100, /* when the kernel refuses descriptors in flight */
 	VSOCK_OVER_BACKLOG_MAX = 256, /* handshakes that were under way when the queue filled up */
+	VHOST_CROWD_MIN = 1024,       /* sockets whose memory is worth giving back, about 1 MB */
+	VHOST_HEAP_TRIM_MS = 65000,   /* TIME-WAIT is over: its small records hold every page */
 };
 
 struct vsock_link {
@@ -146,6 +148,8 @@ struct vhost {
 	struct uid_use *uids;
 	struct vsock **table; /* by id; table_size is a power of two */
 	size_t table_size, socket_count;
+	size_t socket_peak;                   /* the most since memory was last given back */
+	int64_t heap_trim_ms;                 /* when to do so; INT64_MAX = not */
 	struct vsock_list all, ready, probes; /* probes: short-cut records, linked by `queue` */
 	struct ports *ports, *udp_ports, *ping_ports;
 	struct vdgram_group *groups;
