@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # What CI runs of the container tests: nginx, redis and sshd on one base, the
-# hardened run and the examples, in about four minutes from nothing.
+# hardened run, the image's first process and the examples, in about four minutes from nothing.
 # usage: ci.sh      Where no Docker engine answers and none can be started, it says so and succeeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,5 +17,6 @@ begin=$SECONDS
 docker-test/build.sh nginx-bookworm redis-bookworm sshd-bookworm
 docker-test/test.sh nginx-bookworm redis-bookworm sshd-bookworm
 docker-test/hardened.sh
+docker-test/image.sh
 docker-test/examples.sh
 echo "-- docker: $((SECONDS - begin)) s"

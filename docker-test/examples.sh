@@ -92,6 +92,8 @@ sidecar() {
   ip=$(compose sidecar exec -T service zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,' | tr -d '\r' | head -n 1)
   APP_IMAGE=netcon-all-in-one:$BASE
   claim "sidecar: a peer is served, too" until_ok 30 ask "$ip"
+  compose sidecar restart service web >/dev/null 2>&1
+  claim "sidecar: ... also after a restart of both, at the same address" until_ok 60 ask "$ip"
 }
 sidecar_served() {
   compose sidecar logs --no-color client 2>/dev/null | sed 's/^[^|]*| //' >"$WORK/sidecar.log"
@@ -101,8 +103,65 @@ sidecar_mounts() {
   [ "$(docker inspect -f '{{range .Mounts}}{{.Destination}} {{.RW}}{{"\n"}}{{end}}' "$1" | sort | paste -sd' ' | sed 's/^ *//')" = "/library false /nc false" ]
 }
 
+# ---- a swarm of one node; ours if the engine was in none
+
+SWARM_IS_OURS=no
+swarm_begin() {
+  [ "$(docker info --format '{{.Swarm.LocalNodeState}}')" = inactive ] || return 0
+  docker swarm init --advertise-addr 127.0.0.1 >/dev/null && SWARM_IS_OURS=yes
+}
+swarm_end() {
+  docker stack rm "$RUN" >/dev/null 2>&1 || true
+  # Its tasks end after the command does.
+  until_ok 60 stack_is_gone || true
+  [ "$SWARM_IS_OURS" = no ] || docker swarm leave --force >/dev/null
+  SWARM_IS_OURS=no
+}
+stack_is_gone() {
+  [ -z "$(docker ps -aq --filter "label=$LABEL=$RUN" --filter label=com.docker.stack.namespace="$RUN")" ] &&
+    [ -z "$(docker network ls -q --filter "label=com.docker.stack.namespace=$RUN")" ]
+}
+stack_file() { # our label on what the stack makes
+  local word
+  echo 'version: "3.8"'
+  echo "services:"
+  for word in service library web; do
+    printf '  %s:\n    labels: {"%s": "%s"}\n    deploy: {labels: {"%s": "%s"}}\n' "$word" "$LABEL" "$RUN" "$LABEL" "$RUN"
+  done
+  printf 'volumes:\n  state:\n    labels: {"%s": "%s"}\n' "$LABEL" "$RUN"
+}
+task() { docker ps -q --filter "label=com.docker.swarm.service.name=${RUN}_$1" --filter status=running | head -n 1; }
+task_is_healthy() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$(task "$1")")" = healthy ]; }
+task_runs() { [ -n "$(task "$1")" ]; }
+swarm() {
+  export SHARED=$WORK/shared TOKEN=$WORK/token PORT=0 APP_IMAGE=netcon-example-app:$BASE
+  mkdir -m 755 "$SHARED"
+  mkdir -m 777 "$SHARED/nc" "$SHARED/library" # this run need not be root's
+  head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$TOKEN"
+  stack_file >"$WORK/stack.yaml"
+  swarm_begin
+  claim "swarm: docker stack deploy" docker stack deploy --resolve-image never -c "$TOP/examples/swarm/stack.yaml" -c "$WORK/stack.yaml" "$RUN"
+  claim "swarm: the service is healthy" until_ok 60 task_is_healthy service
+  claim "swarm: the program runs once library and network are there" until_ok 60 task_runs web
+  claim "swarm: the API's token is the secret" docker exec "$(task service)" zerotier-cli "-T$(cat "$TOKEN")" info
+  local ip
+  ip=$(docker exec "$(task service)" zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,')
+  APP_IMAGE=netcon-all-in-one:$BASE
+  claim "swarm: a peer is served" until_ok 30 ask "$ip"
+  docker kill "$(task service)" >/dev/null
+  claim "swarm: ... also after the service was killed: it and then the program are replaced" until_ok 90 ask "$ip"
+  swarm_end
+  claim "swarm: nothing of the stack is left" stack_is_gone
+}
+examples_end() {
+  swarm_end
+  run_end
+}
+
 run_begin examples
+trap examples_end EXIT
 controller
 all_in_one
 sidecar
+swarm
 claims_end
