@@ -114,7 +114,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
   kill "$pid"
   wait_for 10 gone "$pid"
-  sed -i 's|"settings": {|"settings": {"netcon": {"socketMode": "0666"}, |' "$UNIVERSE/a/local.conf"
+  sed -i 's|"netcon": {}|"netcon": {"socketMode": "0666"}|' "$UNIVERSE/a/local.conf"
   grep -q socketMode "$UNIVERSE/a/local.conf"
   universe_start a
   wait_for 20 test -S "$UNIVERSE/a/nc/$NWID/sock"
@@ -123,4 +123,43 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
       ZT_NC_NETWORK="$network" perl -e "$PERL"
     [ "$output" = exec ]
   done
+}
+
+# No LD_PRELOAD: the file that the loader reads for every program, in a mount namespace of its own. No network
+# there either, so what is not intercepted reaches nothing.
+preload_file() {
+  [ ! -e "$WORK/etc" ] || return 0
+  mkdir "$WORK/etc"
+  cp -a /etc/. "$WORK/etc"
+  cp "$BIN/build/release/libzerotierintercept.so" "$WORK/"
+  echo "$WORK/libzerotierintercept.so" >"$WORK/etc/ld.so.preload"
+}
+preloaded() { # COMMAND...
+  unshare -mn sh -c 'mount --bind "$0" /etc && exec "$@"' "$WORK/etc" "$@"
+}
+
+@test "by /etc/ld.so.preload: programs with ZT_NC_NETWORK are intercepted, others are not" {
+  preload_file
+  preloaded env ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" python3 -m http.server 8080 >"$WORK/preload.log" 2>&1 3>&- &
+  echo $! >"$WORK/preload.childpid"
+  wait_for 20 on a curl -s -o /dev/null --noproxy '*' "http://$IP_a:8080/"
+  run preloaded env ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" curl -sS --fail --noproxy '*' -o /dev/null -w '%{remote_ip}' "http://$IP_a:8080/"
+  [ "$output" = "$IP_a" ]
+  run preloaded curl -sS --noproxy '*' --max-time 10 "http://$IP_a:8080/"
+  [ "$status" -eq 7 ]
+}
+
+@test "by /etc/ld.so.preload: a set-user-ID program takes no settings from its caller" {
+  preload_file
+  cp "$(readlink -f "$(command -v curl)")" "$WORK/curl-as-root"
+  chmod 4755 "$WORK/curl-as-root"
+  as_nobody() { # PROGRAM
+    preloaded setpriv --reuid 65534 --regid 65534 --clear-groups env ZT_NC_EXPLAIN=1 \
+      ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" "$1" -sS --noproxy '*' --max-time 10 "http://$IP_a:8080/"
+  }
+  run as_nobody curl
+  [[ "$output" == *"netcon["* ]]
+  run as_nobody "$WORK/curl-as-root"
+  [ "$status" -eq 7 ]
+  [[ "$output" != *"netcon["* ]]
 }
