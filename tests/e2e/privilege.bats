@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# shellcheck disable=SC2154,SC2164  # IP_x, NWID: exported by universe_up; bats stops at a failing cd
+# shellcheck disable=SC2154,SC2164,SC2016  # IP_x, NWID: exported by universe_up; bats stops at a failing cd; for sh
 # What programs do with privileges (chroot, setuid, exec: decision S4), and what strangers cannot do with
 # names (decision S2). Needs root: a user can neither chroot nor make a network namespace of the same owner.
 
