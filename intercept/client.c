@@ -397,6 +397,8 @@ static size_t reply_least(uint16_t op)
 	case RPC_NAME:
 	case RPC_CONNECT:
 		return sizeof(struct rpc_addr_reply);
+	case RPC_ROUTE:
+		return sizeof(struct rpc_route_reply);
 	case RPC_GETOPT:
 	case RPC_IOCTL:
 		return offsetof(struct rpc_option, value);

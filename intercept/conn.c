@@ -10,6 +10,7 @@
  */
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
+#include "intercept/host.h"
 #include "intercept/intercept.h"
 
 #include "rpc/sys.h"
@@ -193,6 +194,12 @@ int conn_connect(int fd, const struct who *who, const struct sockaddr *sa, sockl
 		return error;
 	}
 	error = addr_in(who->family, sa, length, &m.addr);
+	if (error == 0 && unlikely(host_is_possible)) {
+		int taken = host_take(fd, who, &m.addr);
+		if (taken != 0) {
+			return taken < 0 ? taken : host_connect(fd, sa, length);
+		}
+	}
 	if (error) {
 		return error;
 	}

@@ -193,6 +193,21 @@ void debug_failure(const char *call, int fd, int error, const struct rpc_addr *a
 	end(&line);
 }
 
+void debug_setting(const char *name, const char *value, const char *problem)
+{
+	struct line line;
+	if (likely(!is_wanted)) {
+		return;
+	}
+	begin(&line);
+	add(&line, name);
+	add(&line, "=");
+	add(&line, value);
+	add(&line, " ");
+	add(&line, problem);
+	end(&line);
+}
+
 void debug_no_service(int error)
 {
 	if (likely(!is_wanted)) {
@@ -261,7 +276,8 @@ void debug_explain(const char *call, int fd, int result)
 	bool makes_one = strcmp(call, "accept") == 0 || fd < 0;
 	begin_call(&line, call, fd);
 	add_result(&line, result);
-	add(&line, verdict(result));
+	/* connect() may have given it to the host (host.h) */
+	add(&line, fd >= 0 && !ident_is_ours(fd) ? ": host" : verdict(result));
 	if (result >= 0 && ident_who(makes_one ? result : fd, &who) && who.state != WHO_UNNAMED) {
 		add(&line, who.state == WHO_LISTENING ? " at" : " from");
 		add_addr(&line, &who.local);

@@ -2,6 +2,7 @@
 /* connect() and names of datagram sockets. The service knows; it sends what the program wrote
  * before it answers, so a call sees what the calls before it did. */
 #include "intercept/dgram.h"
+#include "intercept/host.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -30,6 +31,12 @@ int dgram_connect(int fd, const struct who *who, const struct sockaddr *sa, sock
 	}
 	bool is_dissolved = sa->sa_family == AF_UNSPEC;
 	int error = is_dissolved ? 0 : address_read(who, sa, length, &m.addr);
+	if (unlikely(host_is_possible) && !error && !is_dissolved && who->state == WHO_UNNAMED) {
+		int taken = host_take(fd, who, &m.addr);
+		if (taken != 0) {
+			return taken < 0 ? taken : host_connect(fd, sa, length);
+		}
+	}
 	error = error ? error : client_call(&m.h, sizeof m, fd, &reply, NULL);
 	if (error) {
 		debug_failure("connect to", fd, -error, &m.addr);

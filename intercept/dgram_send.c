@@ -6,6 +6,7 @@
  * is a way to it only the service knows, and that is told like an ICMP error.
  */
 #include "intercept/dgram.h"
+#include "intercept/host.h"
 
 #include "rpc/sys.h"
 
@@ -189,6 +190,13 @@ ssize_t dgram_sendmsg(int fd, const struct msghdr *m, int flags)
 	int error = length_check(fd, m);
 	if (error) {
 		return error;
+	}
+	if (unlikely(host_is_possible)) {
+		int taken = host_take_datagram(fd, m);
+		if (taken != 0) {
+			ssize_t n = taken < 0 ? taken : real.sendmsg(fd, m, flags);
+			return taken > 0 && n < 0 ? -errno : n;
+		}
 	}
 	if (likely(hint_get(fd) == HINT_DGRAM_CONNECTED) && !m->msg_name && !m->msg_control) {
 		return sent(fd, real.sendmsg(fd, m, (flags & FLAGS_PASSED) | MSG_NOSIGNAL));

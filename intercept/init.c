@@ -4,6 +4,7 @@
  */
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
+#include "intercept/host.h"
 #include "intercept/intercept.h"
 
 #include "rpc/sys.h"
@@ -45,9 +46,13 @@ static void init(void)
 		return;
 	}
 	debug_set(secure_getenv("ZT_NC_DEBUG"), secure_getenv("ZT_NC_EXPLAIN"));
+	host_init(secure_getenv("ZT_NC_POLICY"), secure_getenv("ZT_NC_HOST_LOOPBACK"));
 	const char *dns = secure_getenv("ZT_NC_DNS");
 	if (dns && strlen(dns) < sizeof init_dns) { /* anything else: the network's */
 		memcpy(init_dns, dns, strlen(dns) + 1);
+	}
+	if (host_policy == POLICY_DENY) {
+		memcpy(init_dns, "file", sizeof "file"); /* no question leaves */
 	}
 	if (!absolute(network, init_network)) {
 		init_network[0] = '\0'; /* still on: no call may fall through to the host */

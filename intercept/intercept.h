@@ -93,6 +93,7 @@ union client_reply {
 	struct rpc_addr_reply addr;
 	struct rpc_socket_reply socket;
 	struct rpc_option option;
+	struct rpc_route_reply route;
 };
 
 /* The control connection, opened if need be. Descriptor or -errno (ENETDOWN: nobody is there). */
@@ -126,6 +127,8 @@ void debug_failure(const char *call, int fd, int error, const struct rpc_addr *a
 /* A name that was looked up; `error` NULL = found. With ZT_NC_EXPLAIN, failures with ZT_NC_DEBUG.
  */
 void debug_name(const char *call, const char *name, const char *error);
+/* An environment variable whose value is not understood, and what is done about it. */
+void debug_setting(const char *name, const char *value, const char *problem);
 /* Why there is no control connection. */
 void debug_no_service(int error);
 

@@ -9,7 +9,12 @@
 #include <stdio.h>
 
 /* Before 2.34 glibc has them only with the underscores, and its header renames them. */
-#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 34)
+#if defined(__GLIBC__)
+#define IS_OLD_GLIBC !__GLIBC_PREREQ(2, 34)
+#else
+#define IS_OLD_GLIBC 0
+#endif
+#if IS_OLD_GLIBC
 #undef res_query
 #undef res_search
 #undef res_querydomain

@@ -2,6 +2,7 @@
 /* socket(), bind(), listen(), shutdown() (spec/intercept.md 3.2, 3.4, decision S9). */
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
+#include "intercept/host.h"
 #include "intercept/intercept.h"
 
 #include "rpc/sys.h"
@@ -82,6 +83,7 @@ static int socket_new(int family, int type, int protocol, int over, uint64_t rep
 int sock_open(int family, int type, int protocol)
 {
 	int error = socket_check(family, type, protocol);
+	error = error ? error : host_socket_check(family);
 	bool is_dgram = (type & TYPE_MASK) == SOCK_DGRAM;
 	if (error) {
 		return error;
@@ -138,6 +140,9 @@ EXPORT int socket(int family, int type, int protocol)
 		return real.socket(family, type, protocol);
 	}
 	if (family != AF_INET && family != AF_INET6) {
+		if (unlikely(host_socket_check(family) != 0)) {
+			return done("socket", -1, -EACCES);
+		}
 		int fd = real.socket(family, type, protocol);
 		hint_set(fd, HINT_NONE);
 		return native("socket", -1, fd);

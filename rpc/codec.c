@@ -26,6 +26,7 @@ static const uint16_t least[] = {
 	[RPC_PING] = sizeof(struct rpc_header),
 	[RPC_RESOLVE] = offsetof(struct rpc_resolve, bytes),
 	[RPC_INTERFACES] = sizeof(struct rpc_header),
+	[RPC_ROUTE] = sizeof(struct rpc_route),
 };
 
 /* value_length must be covered by what arrived (SETOPT) or by what a reply can hold (GETOPT). */

@@ -43,6 +43,7 @@ enum rpc_op {
 	RPC_PING = 12,
 	RPC_RESOLVE = 13,
 	RPC_INTERFACES = 14,
+	RPC_ROUTE = 15,
 };
 
 enum rpc_flag {
@@ -186,6 +187,22 @@ struct rpc_addr_reply {
 	struct rpc_addr addr;
 };
 static_assert(sizeof(struct rpc_addr_reply) == 40, "wire layout");
+
+/* Would this address be reached through the virtual host? Asked before a socket is given up for one
+ * of the program's own network (decision 231). */
+struct rpc_route {
+	struct rpc_header h;
+	struct rpc_addr addr;
+};
+static_assert(sizeof(struct rpc_route) == 40, "wire layout");
+
+struct rpc_route_reply {
+	struct rpc_header h;
+	uint32_t
+	    is_elsewhere; /* 1: the network is up, and neither it nor a managed route leads there */
+	uint32_t is_fresh; /* 1: the socket has neither a port nor a peer */
+};
+static_assert(sizeof(struct rpc_route_reply) == 24, "wire layout");
 
 /* SETOPT carries value[value_length]; GETOPT says how much it wants; the GETOPT reply is this too.
  * Both are sent cut off after value[value_length] (GETOPT: after pad).

@@ -324,6 +324,15 @@ static void on_interfaces(struct request *q)
 	answer(q, &r->h, length, 0);
 }
 
+static void on_route(struct request *q)
+{
+	struct rpc_route m;
+	memcpy(&m, q->bytes, sizeof m);
+	struct rpc_route_reply r = { .is_elsewhere = vsock_is_elsewhere(q->s, &m.addr),
+				     .is_fresh = vsock_is_fresh(q->s) };
+	answer(q, &r.h, sizeof r, 0);
+}
+
 static void on_ping(struct request *q)
 {
 	answer_error(q, 0);
@@ -350,6 +359,7 @@ static const struct {
 	[RPC_PING] = { on_ping, NEEDS_NOTHING },
 	[RPC_RESOLVE] = { on_resolve, NEEDS_REPLY },
 	[RPC_INTERFACES] = { on_interfaces, NEEDS_REPLY },
+	[RPC_ROUTE] = { on_route, NEEDS_SOCKET },
 };
 
 static int request_run(struct request *q)

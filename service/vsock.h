@@ -55,7 +55,7 @@ enum {
 	VSOCK_BACKLOG_MAX = 4096,    /* somaxconn */
 	VSOCK_ACCEPT_RETRY_MS = 100, /* when the kernel refuses descriptors in flight */
 	VSOCK_OVER_BACKLOG_MAX = 256, /* handshakes that were under way when the queue filled up */
-	VHOST_CROWD_MIN = 1024,       /* sockets whose memory is worth giving back, about 1 MB */
+	VHOST_CROWD_MIN = 64,         /* sockets: what they held can be megabytes */
 	VHOST_HEAP_TRIM_MS = 65000,   /* TIME-WAIT is over: its small records hold every page */
 };
 
@@ -245,6 +245,11 @@ int vsock_destination(struct vsock *s, const struct rpc_addr *address);
  * that the network chooses. 0, or why the two do not go together: -ENETUNREACH, -EINVAL,
  * -EAFNOSUPPORT. */
 int vsock_source(const struct vsock *s, struct rpc_addr *out);
+/* Is the network up, and does neither it nor a managed route lead to `address`? Never true of
+ * loopback, own, group, broadcast and link-local addresses. */
+bool vsock_is_elsewhere(const struct vsock *s, const struct rpc_addr *address);
+/* Has it neither a port nor a peer? */
+bool vsock_is_fresh(const struct vsock *s);
 
 /* ---- vsock_conn.c -----------------------------------------------------------------------------
  */

@@ -14,6 +14,7 @@
 #include "service/vsock.h"
 
 #include "service/service.h"
+#include "service/vdgram.h"
 
 #include <errno.h>
 
@@ -163,4 +164,25 @@ int vsock_source(const struct vsock *s, struct rpc_addr *out)
 	*out = vsock_address(s, out);
 	out->port_be = s->local.port_be;
 	return 0;
+}
+
+bool vsock_is_elsewhere(const struct vsock *s, const struct rpc_addr *address)
+{
+	static const uint8_t everybody[4] = { 255, 255, 255, 255 };
+	const struct net *net = s->vhost->net;
+	struct stack_ip ip = vaddr_to_stack(address), source = { 0 };
+	bool is_everybody =
+	    vaddr_is_v4(address) && memcmp(address->addr + 12, everybody, sizeof everybody) == 0;
+	if (address->family != s->family || !net->is_ok || !net->stack || is_everybody ||
+	    vhost_is_local(s->vhost, address) || vaddr_is_multicast(address) ||
+	    vaddr_is_link_local(address)) {
+		return false;
+	}
+	return net->ops->source_for(net->stack, &ip, &source) != 0;
+}
+
+bool vsock_is_fresh(const struct vsock *s)
+{
+	bool has_peer = s->dgram && s->dgram->is_connected;
+	return s->state == VSOCK_FRESH && !s->port.bucket && !has_peer;
 }

@@ -149,7 +149,8 @@ static const struct {
 	{ 0, sizeof(struct rpc_header) },
 	{ RPC_RESOLVE, offsetof(struct rpc_resolve, bytes) },
 	{ RPC_INTERFACES, sizeof(struct rpc_header) },
-	{ RPC_INTERFACES + 1, sizeof(struct rpc_header) },
+	{ RPC_ROUTE, sizeof(struct rpc_route) },
+	{ RPC_ROUTE + 1, sizeof(struct rpc_header) },
 	{ 0xffff, sizeof(struct rpc_header) },
 };
 
