@@ -4,4 +4,7 @@
 idle: all ## 10 000 idle connections and one that talks: memory, wake-ups, what is left (IDLE_CONNECTIONS, IDLE_SECONDS)
 	$(Q)tests/soak/idle.sh
 
-.PHONY: idle
+soak: all ## mixed load with kill -9 at random, then nothing may be left (SOAK_SECONDS, default 1800; SOAK_SEED)
+	$(Q)tests/soak/soak.sh
+
+.PHONY: idle soak

@@ -216,7 +216,9 @@ static void heap_give_back(struct vhost *vhost, int64_t now_ms)
 	if (vhost->socket_peak >= VHOST_CROWD_MIN &&
 	    vhost->socket_count <= vhost->socket_peak / 4) {
 		vhost->socket_peak = vhost->socket_count;
-		vhost->heap_trim_ms = now_ms + VHOST_HEAP_TRIM_MS;
+		if (vhost->heap_trim_ms == INT64_MAX) {
+			vhost->heap_trim_ms = now_ms + VHOST_HEAP_TRIM_MS;
+		}
 	}
 }
 
