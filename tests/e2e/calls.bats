@@ -56,6 +56,8 @@ PY
   between_marks "$WORK/plain.without" >"$WORK/plain.counts.without"
   between_marks "$WORK/plain.with" >"$WORK/plain.counts.with"
   grep -q '^write ' "$WORK/plain.counts.with" # the marks enclose something
+  grep -q libzerotierintercept.so "$WORK/plain.with" # the library is there
+  ! grep -q libzerotierintercept.so "$WORK/plain.without"
   diff "$WORK/plain.counts.without" "$WORK/plain.counts.with"
 }
 
@@ -91,6 +93,7 @@ PY
     strace -o "$WORK/echo.with" python3 -I "$WORK/echo.py" "$IP_a"
   between_marks "$WORK/echo.without" >"$WORK/echo.counts.without"
   between_marks "$WORK/echo.with" >"$WORK/echo.counts.with"
+  grep -q libzerotierintercept.so "$WORK/echo.with"
   grep -q '^sendto 200$' "$WORK/echo.counts.with"
   grep -q '^write 200$' "$WORK/echo.counts.with"
   diff "$WORK/echo.counts.without" "$WORK/echo.counts.with"
