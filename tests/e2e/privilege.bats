@@ -134,8 +134,8 @@ preload_file() {
   cp "$BIN/build/release/libzerotierintercept.so" "$WORK/"
   echo "$WORK/libzerotierintercept.so" >"$WORK/etc/ld.so.preload"
 }
-preloaded() { # COMMAND...
-  unshare -mn sh -c 'mount --bind "$0" /etc && exec "$@"' "$WORK/etc" "$@"
+preloaded() { # COMMAND...: in a shell of its own (run, &), which it becomes
+  exec unshare -mn sh -c 'mount --bind "$0" /etc && exec "$@"' "$WORK/etc" "$@"
 }
 
 @test "by /etc/ld.so.preload: programs with ZT_NC_NETWORK are intercepted, others are not" {
