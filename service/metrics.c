@@ -153,48 +153,6 @@ static void frames_write(FILE *out, const struct net *net, const struct zt_netwo
 	}
 }
 
-static void sockets_write(FILE *out, const struct net *net, const struct zt_network_view *view)
-{
-	(void)view;
-	struct vhost_stats stats = { 0 };
-	if (net->vhost) {
-		vhost_stats(net->vhost, &stats);
-	}
-	const struct {
-		const char *state;
-		uint32_t value;
-	} rows[] = { { "listen", stats.listeners },
-		     { "established", stats.connections },
-		     { "all", stats.sockets } };
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		(void)fprintf(
-		    out, "ztnc_sockets{network_id=\"%016llx\",proto=\"tcp\",state=\"%s\"} %u\n",
-		    (number)net->nwid, rows[i].state, rows[i].value);
-	}
-}
-
-static void clients_write(FILE *out, const struct net *net, const struct zt_network_view *view)
-{
-	(void)view;
-	struct vhost_stats stats = { 0 };
-	if (net->vhost) {
-		vhost_stats(net->vhost, &stats);
-	}
-	(void)fprintf(out, "ztnc_clients{network_id=\"%016llx\"} %u\n", (number)net->nwid,
-		      stats.clients);
-}
-
-static void retransmits_write(FILE *out, const struct net *net, const struct zt_network_view *view)
-{
-	(void)view;
-	struct stack_stats stats = { 0 };
-	if (net->stack) {
-		net->ops->stats(net->stack, &stats);
-	}
-	(void)fprintf(out, "ztnc_tcp_retransmits_total{network_id=\"%016llx\"} %llu\n",
-		      (number)net->nwid, (number)stats.tcp_retransmitted);
-}
-
 static void networks_write(FILE *out, struct service *service)
 {
 	struct zt_network_view *view = malloc(sizeof *view); /* 8 KB */
@@ -215,16 +173,12 @@ static void networks_write(FILE *out, struct service *service)
 		  "number of multicast groups networks are subscribed to", groups_write },
 		{ "zt_network_packets", "counter",
 		  "number of incoming/outgoing packets per network", frames_write },
-		{ "ztnc_clients", "gauge", "programs connected to the network's socket",
-		  clients_write },
-		{ "ztnc_sockets", "gauge", "virtual sockets of programs", sockets_write },
-		{ "ztnc_tcp_retransmits_total", "counter", "TCP segments sent again",
-		  retransmits_write },
 	};
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
 		head(out, families[i].name, families[i].type, families[i].help);
 		networks_each(out, service, view, families[i].write);
 	}
+	metrics_hosts(out, service);
 	free(view);
 }
 

@@ -4,6 +4,7 @@
 #define SERVICE_METRICS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct service;
 
@@ -11,5 +12,7 @@ struct service;
 char *metrics_text(struct service *service, size_t *length);
 /* The same into HOME/metrics.prom, through the worker. */
 void metrics_save(struct service *service);
+/* Its part about virtual hosts and stacks. */
+void metrics_hosts(FILE *out, const struct service *service);
 
 #endif

@@ -247,8 +247,17 @@ status_is() { # NWID STATUS
   [ "$(sample "$text" "zt_peer_latency_count{node_id=\"$(universe_address root)\"}")" -gt 0 ]
   [ "$(sample "$(metrics root -H "Authorization: Bearer $(cat "$UNIVERSE/root/authtoken.secret")")" \
     controller_member_auth_count)" -ge 2 ]
-  # No family is told twice, and each sample has its head.
+  # of virtual hosts and their stacks
+  for name in 'ztnc_tcp_bytes_total{%s,direction="rx"}' 'ztnc_tcp_segments_total{%s,direction="tx"}' \
+    'ztnc_stack_heap_bytes{%s}' 'ztnc_stack_neighbours{%s}'; do
+    # shellcheck disable=SC2059  # the network goes into the name
+    [ "$(sample "$text" "$(printf "$name" "network_id=\"$NWID\"")")" -gt 0 ]
+  done
+  # No family is told twice, and each sample stands below its head.
   [ -z "$(grep '^# TYPE' <<<"$text" | sort | uniq -d)" ]
+  run awk '$1 == "#" { family = $3; next }
+    { name = $1; sub(/\{.*/, "", name); if (index(name, family) != 1) print }' <<<"$text"
+  [ -z "$output" ]
   wait_for 5 test -s "$UNIVERSE/a/metrics.prom"
   [ "$(metrics a -o /dev/null -w '%{http_code}')" = 401 ]
   [ "$(curl -sS --noproxy '*' -o /dev/null -w '%{http_code}' -H "X-ZT1-Auth: $token" \
