@@ -235,6 +235,9 @@ static struct addrinfo *node_new(const struct rpc_addr *a, const struct kind *ki
 				   .ai_addrlen = length,
 				   .ai_addr = (void *)(node + 1) };
 	memcpy(node->ai_addr, &address, length);
+	if (a->family == AF_INET6) { /* a number's zone, whatever the address is: "ff02::1%lo" */
+		((struct sockaddr_in6 *)(void *)node->ai_addr)->sin6_scope_id = a->scope;
+	}
 	return node;
 }
 

@@ -237,6 +237,12 @@ static bool text_out(char *out, socklen_t size, const char *text)
 	return true;
 }
 
+/* Whose zone is an interface, and said by name. */
+static bool is_of_a_link(const struct rpc_addr *a)
+{
+	return rpc_is_link_local(a) || (a->addr[0] == 0xff && (a->addr[1] & 0x0f) == 0x02);
+}
+
 /* "fe80::1%zt..." */
 static void number_text(const struct rpc_addr *a, char out[NUMBER_BYTES])
 {
@@ -247,7 +253,7 @@ static void number_text(const struct rpc_addr *a, char out[NUMBER_BYTES])
 	if (is_v4 || a->scope == 0) {
 		return;
 	}
-	if (rpc_is_link_local(a) && if_indextoname(a->scope, name)) {
+	if (is_of_a_link(a) && if_indextoname(a->scope, name)) {
 		(void)snprintf(out + length, NUMBER_BYTES - length, "%%%s", name);
 	} else {
 		(void)snprintf(out + length, NUMBER_BYTES - length, "%%%u", a->scope);

@@ -73,6 +73,9 @@ $(call objects,tests/shim): WARNINGS += -Wno-write-strings -Wno-nonnull -Wno-str
 shim: all $(B)/tests/shim/shim ## system calls compared: natively and under interception, equal but for accepted.txt
 	$(Q)tests/shim/run.sh
 
+conformance: all ## CPython's network tests natively and under interception, and what differs (SUITES="test_socket ...")
+	$(Q)tests/conformance/run.sh $(SUITES)
+
 interop: all ## with ZEROTIER_ONE=binary, as root: every mix with zerotier-one, and a table of it
 	$(Q)tests/interop/run.sh
 
@@ -97,4 +100,4 @@ $(B)/bench/%: $(B)/bench/%.o $(CORE)
 bench: all $(BENCH_PROGRAMS) ## measure, as ratios in one run (see bench/run.sh)
 	$(Q)bench/run.sh
 
-.PHONY: compat shim unit-programs test sim-scale check check-vectors e2e interop docker-check lint format bench
+.PHONY: compat conformance shim unit-programs test sim-scale check check-vectors e2e interop docker-check lint format bench

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Install the Debian packages that a step needs, from the machine's own apt configuration.
-# usage: install-packages.sh [--check] build|demo|test|deb|docker|compat...
+# usage: install-packages.sh [--check] build|demo|test|deb|docker|compat|conformance...
 # As root it installs; as anybody else (or with --check) it prints the one line to type and exits 2
 # when something is missing, 0 when nothing is. It never calls sudo.
 set -eu
@@ -16,9 +16,9 @@ for what in "$@"; do
     exit 0
     ;;
   --check) check=yes ;;
-  build | demo | test | deb | docker | compat) wanted="$wanted $(tr '\n' ' ' <"scripts/packages-$what.txt")" ;;
+  build | demo | test | deb | docker | compat | conformance) wanted="$wanted $(tr '\n' ' ' <"scripts/packages-$what.txt")" ;;
   *)
-    echo "install-packages.sh: unknown step '$what'; use build, demo, test, deb, docker or compat" >&2
+    echo "install-packages.sh: unknown step '$what'; use build, demo, test, deb, docker, compat or conformance" >&2
     exit 2
     ;;
   esac

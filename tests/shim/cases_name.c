@@ -3,6 +3,7 @@
 #include "tests/shim/shim.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
@@ -94,4 +95,25 @@ CASE(CASE_ONCE, name_foreign)
 	length = sizeof who;
 	show("unix peercred", getsockopt(c, SOL_SOCKET, SO_PEERCRED, &who, &length));
 	show_int("unix uid", who.uid == getuid());
+}
+
+/* The zone of an address: by name where it is a link's, and kept for every kind of address. */
+CASE(CASE_ONCE, name_zones)
+{
+	static const char *const texts[] = { "fe80::1%lo", "ff02::1%lo", "ff12::1%lo",
+					     "ff02::1%42", "ff05::1%1",  "fd00::1%1" };
+	char host[NI_MAXHOST];
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct addrinfo hints = { .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM };
+		struct addrinfo *list = NULL;
+		show_int(texts[i], getaddrinfo(texts[i], "9", &hints, &list));
+		if (!list) {
+			continue;
+		}
+		show_int("zone", ((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_scope_id);
+		show_int("getnameinfo", getnameinfo(list->ai_addr, list->ai_addrlen, host,
+						    sizeof host, NULL, 0, NI_NUMERICHOST));
+		show_int("the same text", strcmp(host, texts[i]) == 0);
+		freeaddrinfo(list);
+	}
 }
