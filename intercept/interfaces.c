@@ -19,12 +19,15 @@ bool interfaces_ask(struct interfaces *out)
 	static_assert(sizeof in <= RPC_MAX_BYTES, "one answer");
 	memset(out, 0, sizeof *out);
 	memset(&in, 0, sizeof in);
-	if (ask_service(&m, sizeof m, &in, sizeof in) < (long)sizeof in.head) {
+	if (ask_service(&m, sizeof m, &in, sizeof in) < (long)sizeof in.head ||
+	    in.head.name[0] == '\0') {
 		return false;
 	}
 	*out = in;
 	out->head.name[sizeof out->head.name - 1] = '\0';
-	size_t have = (out->head.h.length - sizeof out->head) / sizeof out->addresses[0];
+	/* The message may have been longer than what was received of it. */
+	size_t received = out->head.h.length < sizeof *out ? out->head.h.length : sizeof *out;
+	size_t have = (received - sizeof out->head) / sizeof out->addresses[0];
 	if (out->head.count > have) {
 		out->head.count = (uint16_t)have;
 	}

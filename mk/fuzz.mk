@@ -7,7 +7,6 @@ FUZZ_FLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -I. -w -MMD 
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DNETCON_LIBDIR='"$(LIBDIR)"' -DNETCON_STATEDIR='"$(STATEDIR)"'
 FUZZ_SOURCES := $(wildcard core/*.c controller/*.c rpc/*.c) $(filter-out service/main.c,$(wildcard service/*.c))
 FUZZ_OBJECTS := $(patsubst %.c,$(FUZZ_B)/%.o,$(FUZZ_SOURCES))
-FUZZ_STACK := fuzz_stack_input
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ_B)/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 $(FUZZ_B)/%.o: %.c

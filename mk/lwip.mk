@@ -46,13 +46,15 @@ $(B)/bench/stack: $(B)/bench/stack.o $(B)/service/stacklib.o | $(STACK_SO)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -ldl
 
-# The stack's fuzz target holds the stack itself, once, compiled by clang (mk/fuzz.mk) without the
+# The stack's fuzz targets hold the stack itself, once, compiled by clang (mk/fuzz.mk) without the
 # loader: lwIP's core and stack/*.c.
 FUZZ_STACK_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(wildcard stack/*.c)) $(LWIP_CORE:%=build/fuzz/lwip/%.o)
-$(FUZZ_STACK_OBJECTS) build/fuzz/tests/fuzz/fuzz_stack_input.o: $(LWIP_STAMP) stack/lwipopts.h stack/hooks.h
-$(FUZZ_STACK_OBJECTS) build/fuzz/tests/fuzz/fuzz_stack_input.o: FUZZ_FLAGS += $(LWIP_INCLUDE)
+FUZZ_STACK := fuzz_stack_input fuzz_stack_state
+FUZZ_STACK_MAIN := $(FUZZ_STACK:%=build/fuzz/tests/fuzz/%.o)
+$(FUZZ_STACK_OBJECTS) $(FUZZ_STACK_MAIN): $(LWIP_STAMP) stack/lwipopts.h stack/hooks.h
+$(FUZZ_STACK_OBJECTS) $(FUZZ_STACK_MAIN): FUZZ_FLAGS += $(LWIP_INCLUDE)
 $(LWIP_CORE:%=build/fuzz/lwip/%.o): build/fuzz/lwip/%.o: $(LWIP_STAMP)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $(LWIP_DIR)/src/core/$*.c
-build/fuzz/bin/fuzz_stack_input: build/fuzz/tests/fuzz/fuzz_stack_input.o $(FUZZ_STACK_OBJECTS)
+$(FUZZ_STACK:%=build/fuzz/bin/%): build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(FUZZ_STACK_OBJECTS)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^

@@ -19,7 +19,7 @@ enum {
 	WINDOW_SCALE_MAX = 14,
 	RX_PIECE = 32 << 10,
 	WINDOW_MAX = 0xffff << TCP_RCV_SCALE,
-	TCP_FLAGS_KEPT = 0x3f
+	TCP_FLAGS_KEPT = TCP_FIN | TCP_SYN | TCP_PSH | TCP_ACK, /* a queued RST is a bug to lwIP */
 };
 
 #if TCP_CHECKSUM_ON_COPY
