@@ -53,8 +53,19 @@ cannot() {
   skip "$1"
 }
 
-# The teardown() of every file: what became of the claims.
-settle() {
+# Files that need other functions of these names define their own.
+setup_file() {
+  compat_up
+}
+setup() {
+  bats_require_minimum_version 1.5.0
+}
+teardown_file() {
+  compat_down
+}
+
+# What became of the claims.
+teardown() {
   local claim result=fail
   if [ -n "${BATS_TEST_SKIPPED:-}" ]; then
     result=skip
@@ -161,4 +172,26 @@ runs_as() {
 # get_sum NAME URL [curl options]: the sum of what curl reads there.
 get_sum() {
   fetch "$@" | sum
+}
+
+# http_upstream NAME PORT: a small server of www/ with keep-alive, for what proxies; label upstream.
+http_upstream() {
+  serve "$1" upstream /usr/bin/python3 -u -c '
+import http.server, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+http.server.ThreadingHTTPServer(("", int(sys.argv[2])), lambda *a: Handler(*a, directory=sys.argv[1])).serve_forever()' \
+    "$WORK/www" "$2"
+  wait_for 10 fetch a -o /dev/null "http://$(address_of "$1"):$2/index.html"
+}
+address_of() {
+  local name="IP_$1"
+  echo "${!name}"
+}
+
+# refused_at PORT: does a refuse b there?
+refused_at() {
+  local status=0
+  fetch b -o /dev/null "http://$IP_a:$1/" || status=$?
+  [ "$status" -eq 7 ]
 }

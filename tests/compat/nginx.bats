@@ -3,15 +3,17 @@
 # shellcheck disable=SC2154  # IP_x, LARGE_SUM: exported by compat_up
 # nginx as Debian starts it: a master of root, two workers of www-data, reuseport, sendfile, and as a proxy.
 
-bats_require_minimum_version 1.5.0
+load lib.bash
 
 setup_file() {
-  load lib.bash
   compat_up
   installed nginx-light || return 0
   mkdir -p "$WORK/nginx"
   cat >"$WORK/nginx.conf" <<CONF
 user www-data;
+# A new binary gets only what is named here.
+env LD_PRELOAD;
+env ZT_NC_NETWORK;
 worker_processes 2;
 pid $WORK/nginx/pid;
 error_log $WORK/nginx/error.log;
@@ -38,20 +40,8 @@ http {
 }
 CONF
   daemon a nginx "$WORK/nginx/pid" /usr/sbin/nginx -e "$WORK/nginx/error.log" -c "$WORK/nginx.conf"
-  wait_for 15 fetch b -o /dev/null "http://$IP_a/"
+  wait_for 15 fetch b -o /dev/null "http://$IP_a/index.html"
 }
-teardown_file() {
-  load lib.bash
-  compat_down
-}
-setup() {
-  load lib.bash
-  bats_require_minimum_version 1.5.0
-}
-teardown() {
-  settle
-}
-
 @test "nginx serves: IPv4 and IPv6, 8 MB by sendfile, workers of www-data, the client's address in the log" {
   claim nginx-light nginx server "master and two www-data workers, reuseport, sendfile of 8 MB, IPv4 and IPv6, addresses in log and variables"
   [ "$(get_sum b "http://$IP_a/large")" = "$LARGE_SUM" ]
@@ -65,21 +55,13 @@ teardown() {
 
 @test "nginx as a client: keep-alive proxy to the other member, to itself, and to a dead upstream" {
   claim nginx-light nginx client "proxying over keep-alive connections to another member and to 127.0.0.1, 502 for a refused upstream"
-  cp "$WORK/www/large" "$WORK/www/index.html" "$WORK/nginx/"
-  serve b upstream python3 -u -c '
-import http.server, sys
-class Handler(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-http.server.ThreadingHTTPServer.address_family = 2
-http.server.ThreadingHTTPServer(("", 8000), lambda *a: Handler(*a, directory=sys.argv[1])).serve_forever()' "$WORK/nginx"
-  wait_for 10 fetch a -o /dev/null "http://$IP_b:8000/index.html"
+  http_upstream b 8000
   for _ in 1 2 3 4 5; do
     [ "$(get_sum b "http://$IP_a/far/large")" = "$LARGE_SUM" ]
   done
   grep -q "^$IP_a .*GET /large HTTP/1.1\" 200" "$WORK/upstream.log"
   [ "$(get_sum b "http://$IP_a/self/large")" = "$LARGE_SUM" ]
-  run fetch b -o /dev/null -w '%{http_code}' "http://$IP_a/dead/"
-  [[ "$output" == *502* ]]
+  [ "$(fetch b --no-fail -o /dev/null -w '%{http_code}' "http://$IP_a/dead/")" = 502 ]
   grep -q "connect() failed (111: Connection refused)" "$WORK/nginx/error.log"
   stop_served upstream
 }
@@ -98,4 +80,20 @@ replaced() { [ "$(workers)" != "$1" ]; }
   wait_for 20 replaced "$before"
   wait "$loader"
   [ "$(grep -c '^200$' "$WORK/codes")" -eq 300 ]
+}
+
+@test "nginx: USR2 and QUIT replace the binary, which inherits the listening sockets" {
+  claim nginx-light nginx server "binary upgrade by USR2, which inherits the listening sockets (nginx.conf says `env LD_PRELOAD; env ZT_NC_NETWORK;`: nginx clears the rest)"
+  old=$(cat "$WORK/nginx/pid")
+  kill -USR2 "$old"
+  wait_for 20 test -s "$WORK/nginx/pid.oldbin"
+  wait_for 20 test -s "$WORK/nginx/pid"
+  new=$(cat "$WORK/nginx/pid")
+  [ "$new" != "$old" ]
+  adopt nginx "$WORK/nginx/pid"
+  kill -QUIT "$old"
+  wait_for 20 is_gone "$old"
+  [ "$(get_sum b "http://$IP_a/large")" = "$LARGE_SUM" ]
+  [ "$(get_sum b "http://[$IP6_a]/large")" = "$LARGE_SUM" ]
+  off_the_host nginx
 }
