@@ -61,10 +61,11 @@ universe_run() {
 
 universe_home() {
   mkdir -p "$UNIVERSE/$1"
-  _none='{}'
+  _netcon=
+  if [ -n "${UNIVERSE_NETCON:-}" ]; then _netcon=", \"netcon\": $UNIVERSE_NETCON"; fi
   cat >"$UNIVERSE/$1/local.conf" <<EOF
 {"settings": {"bind": ["$(universe_ip "$1")"], "allowSecondaryPort": false, "portMappingEnabled": false,
-  "allowTcpFallbackRelay": false, "netcon": ${UNIVERSE_NETCON:-$_none}}}
+  "allowTcpFallbackRelay": false$_netcon}}
 EOF
   "$BIN/zerotier-idtool" generate "$UNIVERSE/$1/identity.secret" "$UNIVERSE/$1/identity.public" >/dev/null
 }

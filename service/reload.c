@@ -5,6 +5,7 @@
 #include "service/log.h"
 #include "service/net.h"
 #include "service/portmap.h"
+#include "service/rpcd.h"
 #include "service/udp.h"
 
 #include <string.h>
@@ -18,6 +19,18 @@ void reload_core(struct service *service)
 	zt_physical_set(service->node, s->physical, s->physical_count);
 	zt_hints_set(service->node, s->hints, s->hint_count);
 	zt_low_bandwidth_set(service->node, s->is_low_bandwidth);
+}
+
+/* Who may use the networks may have changed. */
+static void permit_programs(struct service *service)
+{
+	for (struct net *net = service->networks; net; net = net->next) {
+		int error = net->vhost ? rpcd_permit(net->vhost) : 0;
+		if (error != 0) {
+			log_warn("reload", "cannot change the mode of a socket network=%016llx: %s",
+				 (unsigned long long)net->nwid, strerror(-error));
+		}
+	}
 }
 
 void reload_apply(struct service *service, const struct settings *settings, json_t *local_conf)
@@ -40,6 +53,7 @@ void reload_apply(struct service *service, const struct settings *settings, json
 	log_level_set((enum log_level)next.log_level);
 	udp_rescan(service->udp);
 	portmap_hurry(service->portmap);
+	permit_programs(service);
 	reload_core(service);
 }
 

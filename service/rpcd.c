@@ -72,6 +72,19 @@ static int address_make(const char *path, struct sockaddr_un *out, int *director
 	return n > 0 && (size_t)n < sizeof out->sun_path ? 0 : -ENAMETOOLONG;
 }
 
+/* The kernel judges by the file's mode before SO_PEERCRED lets us judge by the lists. So where
+ * somebody is listed the file is open to all, and peer_allowed() alone decides. */
+static mode_t file_mode(const struct settings *settings)
+{
+	bool is_listed = settings->allow_uid_count > 0 || settings->allow_gid_count > 0;
+	return is_listed ? settings->socket_mode | 0666 : settings->socket_mode;
+}
+
+int rpcd_permit(struct vhost *vhost)
+{
+	return chmod(vhost->path, file_mode(&vhost->net->service->settings)) == 0 ? 0 : -errno;
+}
+
 static int socket_bind(struct vhost *vhost, int fd)
 {
 	const struct service *service = vhost->net->service;
@@ -80,15 +93,15 @@ static int socket_bind(struct vhost *vhost, int fd)
 	int error = address_make(vhost->path, &address, &directory);
 	(void)unlink(vhost->path); /* left by a service that crashed; the directory's inode stays */
 	/* The mode is set before the name exists, so nobody gets in between. */
-	if (error == 0 && (fchmod(fd, service->settings.socket_mode) != 0 ||
+	if (error == 0 && (fchmod(fd, file_mode(&service->settings)) != 0 ||
 			   bind(fd, (struct sockaddr *)&address, sizeof address) != 0)) {
 		error = -errno;
 	}
 	if (error == 0 && chown(vhost->path, (uid_t)-1, service->home_gid) != 0) {
 		log_debug("rpcd", "the control socket keeps our own group: path=%s", vhost->path);
 	}
-	if (error == 0 && chmod(vhost->path, service->settings.socket_mode) != 0) {
-		error = -errno; /* what umask had taken away */
+	if (error == 0) {
+		error = rpcd_permit(vhost); /* what umask had taken away */
 	}
 	if (directory >= 0) {
 		(void)close(directory);

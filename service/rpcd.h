@@ -12,6 +12,8 @@ struct settings;
 
 /* Create the control socket at `path` and watch it. 0 or -errno. */
 int rpcd_open(struct vhost *vhost, const char *path);
+/* Give the socket file the mode that the settings ask for; after a change of them. 0 or -errno. */
+int rpcd_permit(struct vhost *vhost);
 /* Close every control connection, remove the socket file. */
 void rpcd_close(struct vhost *vhost);
 

@@ -4,6 +4,8 @@
 # What programs do with privileges (chroot, setuid, exec: decision S4), and what strangers cannot do with
 # names (decision S2). Needs root: a user can neither chroot nor make a network namespace of the same owner.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
   load lib.bash
@@ -108,6 +110,29 @@ forged EBADF" ]
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
+
+@test "settings.netcon.allow lets a user in from the moment it is written, and out again" {
+  as_nobody() {
+    setpriv --reuid=65534 --regid=65534 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
+      ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" perl -e "$PERL"
+  }
+  run -13 as_nobody
+  [[ "$output" == "socket: Permission denied"* ]]
+  cp "$UNIVERSE/a/local.conf" "$WORK/before.conf"
+  sed 's|"settings": {|"settings": {"netcon": {"allow": [65534]}, |' "$WORK/before.conf" >"$WORK/new.conf"
+  mv "$WORK/new.conf" "$UNIVERSE/a/local.conf"
+  wait_for 10 as_nobody
+  run as_nobody
+  [ "$output" = exec ]
+  # One who is not listed is still refused, now by the service.
+  run -13 setpriv --reuid=65533 --regid=65533 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
+    ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" perl -e "$PERL"
+  [[ "$output" == "socket: Permission denied"* ]]
+  grep -q "uid=65533" "$UNIVERSE/a/netcon.log"
+  mv "$WORK/before.conf" "$UNIVERSE/a/local.conf"
+  refused() { ! as_nobody; }
+  wait_for 10 refused
+}
 
 # Containers mount that directory, and run as whoever they like (decisions S3, S4).
 @test "the socket's directory serves a stranger where the mode lets him in" {

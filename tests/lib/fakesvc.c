@@ -607,12 +607,25 @@ static void welcome(int fd)
 	reply_send(fd, &w.h, sizeof w, -1);
 }
 
+static void refuse(int fd)
+{
+	struct rpc_welcome w = { .h = { .length = sizeof w, .op = RPC_HELLO, .error = EACCES },
+				 .magic = RPC_MAGIC,
+				 .version = RPC_VERSION };
+	(void)rpc_send(fd, &w, sizeof w, NULL, 0, MSG_DONTWAIT);
+}
+
 /* False: the connection is over. */
 static bool client_step(int fd)
 {
 	uint8_t bytes[RPC_MAX_BYTES] __attribute__((aligned(8)));
 	int fds[RPC_MAX_FDS];
 	size_t count = RPC_MAX_FDS;
+	if (fault_kind == FAKE_REFUSE) {
+		fault_kind = FAKE_NO_FAULT;
+		refuse(fd);
+		return false;
+	}
 	long n = rpc_recv(fd, bytes, sizeof bytes, fds, &count, MSG_DONTWAIT);
 	if (n == -EAGAIN) {
 		return true;
@@ -685,10 +698,17 @@ static void messages(const struct pollfd *p, size_t count)
 static void client_accept(void)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0) {
-		clients[client_count++] = fd;
-		shared->connections++;
+	if (fd < 0) {
+		return;
 	}
+	shared->connections++;
+	commands_run();
+	if (fault_kind == FAKE_REFUSE_NOW) {
+		refuse(fd);
+		(void)close(fd);
+		return;
+	}
+	clients[client_count++] = fd;
 }
 
 static void turn(void)

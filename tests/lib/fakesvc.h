@@ -32,6 +32,8 @@ enum fakesvc_fault {
 	FAKE_TWO_FDS,    /* with two */
 	FAKE_WRONG_FD,   /* with one that is no virtual socket */
 	FAKE_HUGE_ERROR, /* an error number that is none */
+	FAKE_REFUSE,     /* HELLO: EACCES, and closed with the request unread */
+	FAKE_REFUSE_NOW, /* the same as soon as somebody connects, until further notice */
 	FAKE_FAULTS,
 };
 

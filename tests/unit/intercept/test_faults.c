@@ -152,6 +152,21 @@ static void case_die_at_hello(void)
 	say("quick: %d", clock_ms() - start < 2000);
 }
 
+/* It says so before it reads what we say, or before we have said anything. */
+static void case_refused_at_hello(void)
+{
+	fault(FAKE_REFUSE, RPC_HELLO);
+	say_short("unread", socket(AF_INET, SOCK_STREAM, 0));
+	fault(FAKE_REFUSE_NOW, RPC_HELLO);
+	int others = 0;
+	for (int i = 0; i < 200; i++) {
+		others += socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EACCES;
+	}
+	say("at once: %d others than EACCES", others);
+	fault(FAKE_NO_FAULT, RPC_HELLO);
+	say_short("then", socket(AF_INET, SOCK_STREAM, 0));
+}
+
 static void waiting_connect(void)
 {
 	int fd = lo_socket(0);
@@ -328,6 +343,7 @@ static const struct preload_case cases[] = {
 	CASE(die_before_connect),
 	CASE(die_before_listen),
 	CASE(die_at_hello),
+	CASE(refused_at_hello),
 	CASE(waiting),
 	CASE(storm),
 	CASE(cancel),
@@ -441,6 +457,10 @@ static const char *const expected[] = {
 	"socket: ENETDOWN\n"
 	"socket: ENETDOWN\n"
 	"quick: 1\n",
+	/* refused_at_hello */
+	"unread: EACCES\n"
+	"at once: 0 others than EACCES\n"
+	"then: ok\n",
 	/* waiting */
 	"connect: ok\n"
 	"then: OUT\n"

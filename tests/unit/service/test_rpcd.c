@@ -269,6 +269,13 @@ static int hello_as(struct rig *r, uid_t uid, gid_t gid)
 	return WEXITSTATUS(status) == 77 ? -1 : WEXITSTATUS(status);
 }
 
+static unsigned file_mode_of(const char *path)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 0777;
+}
+
 static void test_who_may_connect(void **state)
 {
 	(void)state;
@@ -281,7 +288,9 @@ static void test_who_may_connect(void **state)
 	r.service.home_gid = GROUP;
 	r.service.settings.allow_uids[0] = FRIEND;
 	r.service.settings.allow_uid_count = 1;
-	assert_int_equal(chmod(r.path, 0666), 0); /* the policy alone, not the file's mode */
+	assert_int_equal(file_mode_of(r.path), 0660);
+	assert_int_equal(rpcd_permit(r.net.vhost), 0); /* as after a change of settings */
+	assert_int_equal(file_mode_of(r.path), 0666);
 	assert_int_equal(chmod(r.directory, 0755), 0);
 	assert_int_equal(hello_as(&r, STRANGER, STRANGER), EACCES);
 	assert_int_equal(hello_as(&r, FRIEND, STRANGER), ACCEPTED);
