@@ -58,6 +58,7 @@ setup_file() {
   compat_up
 }
 setup() {
+  CLAIMS=()
   bats_require_minimum_version 1.5.0
 }
 teardown_file() {
@@ -87,7 +88,7 @@ as() {
   local user=$1 name=$2
   shift 2
   setpriv --reuid="$user" --regid="$(id -gn "$user")" --init-groups \
-    env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" "$@"
+    env HOME="$(getent passwd "$user" | cut -d: -f6)" LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" "$@"
 }
 
 # serve_as USER NAME LABEL COMMAND...: the same for serve().
@@ -95,7 +96,7 @@ serve_as() {
   local user=$1 name=$2 label=$3
   shift 3
   setpriv --reuid="$user" --regid="$(id -gn "$user")" --init-groups \
-    env LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" \
+    env HOME="$(getent passwd "$user" | cut -d: -f6)" LD_PRELOAD="$BIN/libzerotierintercept.so" ZT_NC_NETWORK="$UNIVERSE/$name/nc_$NWID" \
     "$@" >"$WORK/$label.log" 2>&1 3>&- &
   echo $! >"$WORK/$label.childpid"
 }
@@ -174,15 +175,16 @@ get_sum() {
   fetch "$@" | sum
 }
 
-# http_upstream NAME PORT: a small server of www/ with keep-alive, for what proxies; label upstream.
+# http_upstream NAME PORT [LABEL]: a small server of www/ with keep-alive, for what proxies.
 http_upstream() {
-  serve "$1" upstream /usr/bin/python3 -u -c '
+  serve "$1" "${3:-upstream}" /usr/bin/python3 -u -c '
 import http.server, sys
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+http.server.ThreadingHTTPServer.request_queue_size = 128
 http.server.ThreadingHTTPServer(("", int(sys.argv[2])), lambda *a: Handler(*a, directory=sys.argv[1])).serve_forever()' \
     "$WORK/www" "$2"
-  wait_for 10 fetch a -o /dev/null "http://$(address_of "$1"):$2/index.html"
+  wait_for 20 fetch a -o /dev/null "http://$(address_of "$1"):$2/index.html"
 }
 address_of() {
   local name="IP_$1"

@@ -54,6 +54,7 @@ same_digest() {
 
 @test "redis: replication to the other member, and what is written afterwards" {
   claim redis-server redis-server client "a replica: full synchronisation and the stream of writes, equal by DEBUG DIGEST; WAIT acknowledged"
+  on a redis-cli flushall
   on a redis-cli debug populate 20000 key 100
   serve b replica redis-server --port 6379 --bind '*' '-::*' --protected-mode no --save '' --dir "$WORK/redis-b" \
     --enable-debug-command yes --replicaof "$IP_a" 6379
