@@ -170,8 +170,8 @@ static int hello(int fd)
 				 .version_max = RPC_VERSION,
 				 .pid = (uint32_t)sys(SYS_getpid, 0),
 				 .netns = netns.st_ino };
-	/* A service that refuses us says so without waiting for us, and is gone: EPIPE, or ECONNRESET
-	 * once, before what it said. */
+	/* A service that refuses us says so without waiting for us, and is gone: EPIPE, or
+	 * ECONNRESET once, before what it said. */
 	int error = rpc_send(fd, &out, sizeof out, NULL, 0, 0);
 	if (error && error != -EPIPE && error != -ECONNRESET) {
 		return error;
