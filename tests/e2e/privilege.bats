@@ -139,7 +139,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
   kill "$pid"
   wait_for 10 gone "$pid"
-  sed -i 's|"netcon": {}|"netcon": {"socketMode": "0666"}|' "$UNIVERSE/a/local.conf"
+  sed -i 's|"settings": {|"settings": {"netcon": {"socketMode": "0666"}, |' "$UNIVERSE/a/local.conf"
   grep -q socketMode "$UNIVERSE/a/local.conf"
   universe_start a
   wait_for 20 test -S "$UNIVERSE/a/nc/$NWID/sock"
