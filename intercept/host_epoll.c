@@ -64,7 +64,7 @@ bool host_epoll_line(const char *line, int fd, struct host_epoll *out)
 /* The file of one set, line by line. */
 static bool set_watches(int file, int fd, struct host_epoll *out)
 {
-	char piece[PIECE_BYTES], line[LINE_BYTES];
+	char piece[PIECE_BYTES] = { 0 }, line[LINE_BYTES];
 	size_t length = 0;
 	for (;;) {
 		long n = sys(SYS_read, file, piece, sizeof piece);

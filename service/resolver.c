@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 enum {
-	ASKS_MAX = 256,    /* of one network at a time: each holds a descriptor */
 	TIMEOUT_MS = 5000, /* of one try; c-ares doubles it for the next */
 	TRIES = 2,
 	EDNS_BYTES = 1232, /* no fragments: RFC 9715 */
@@ -33,6 +32,7 @@ enum {
 struct ask {
 	struct resolver *resolver;
 	int reply;
+	uid_t uid;
 	struct rpc_header h;
 	uint32_t kind, family, flags;
 	uint16_t type, class;
@@ -64,7 +64,7 @@ static void ask_end(struct ask *a, enum rpc_resolve_status status, const void *t
 	(void)sendmsg(a->reply, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)close(a->reply);
 	if (a->resolver) {
-		a->resolver->asks--;
+		resolver_share_give(a->resolver, a->uid);
 	}
 	free(a);
 }
@@ -448,7 +448,7 @@ void resolver_advance(struct net *net)
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
-void resolver_ask(struct net *net, const struct rpc_resolve *m, int reply)
+void resolver_ask(struct net *net, const struct rpc_resolve *m, uid_t uid, int reply)
 {
 	struct ask *a = calloc(1, sizeof *a);
 	if (!a) {
@@ -458,12 +458,12 @@ void resolver_ask(struct net *net, const struct rpc_resolve *m, int reply)
 	a->reply = reply;
 	a->h = m->h;
 	struct resolver *r = resolver_of(net);
-	if (!r || r->asks >= ASKS_MAX || m->length > RPC_RESOLVE_MAX_BYTES) {
+	if (!r || m->length > RPC_RESOLVE_MAX_BYTES || !resolver_share_take(r, uid)) {
 		ask_end(a, r ? RPC_RESOLVE_AGAIN : RPC_RESOLVE_FAIL, NULL, 0);
 		return;
 	}
 	a->resolver = r;
-	r->asks++;
+	a->uid = uid;
 	a->kind = m->kind;
 	a->family = m->family;
 	a->flags = m->flags;

@@ -10,11 +10,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 struct vdgram_packet;
 
-/* Answer a request on the descriptor `reply`, now or later; it is taken over. */
-void resolver_ask(struct net *net, const struct rpc_resolve *m, int reply);
+/* Answer the request of a program of `uid` on the descriptor `reply`, now or later; it is taken
+ * over. */
+void resolver_ask(struct net *net, const struct rpc_resolve *m, uid_t uid, int reply);
 /* The network's servers may have changed. */
 void resolver_update(struct net *net);
 /* Questions under way are answered RPC_RESOLVE_AGAIN. Before the stack is destroyed. */

@@ -7,8 +7,13 @@
 
 #include <ares.h>
 #include <stdbool.h>
+#include <unistd.h>
 
-enum { RESOLVER_ENDPOINTS = 16 };
+enum {
+	RESOLVER_ENDPOINTS = 16,
+	RESOLVER_ASKS_MAX = 256,    /* of one network at a time */
+	RESOLVER_ASKS_OF_ONE = 128, /* of one user, unless he is the service's */
+};
 
 /* One of c-ares' sockets; its number for c-ares is its place + 1. */
 struct resolver_endpoint {
@@ -29,11 +34,16 @@ struct resolver {
 	ares_channel channel;
 	struct resolver_endpoint endpoints[RESOLVER_ENDPOINTS];
 	int64_t deadline_ms;
-	unsigned asks; /* under way */
+	unsigned asks;                   /* under way */
+	uid_t askers[RESOLVER_ASKS_MAX]; /* whose they are, in no order */
 	bool is_ending;
 };
 
 /* Make its channel use the stack. */
 void resolver_wire(struct resolver *r);
+
+/* May `uid` ask one more? Then it counts until it is given back. */
+bool resolver_share_take(struct resolver *r, uid_t uid);
+void resolver_share_give(struct resolver *r, uid_t uid);
 
 #endif

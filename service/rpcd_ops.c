@@ -313,7 +313,7 @@ static void on_resolve(struct request *q)
 		return;
 	}
 	q->is_reply_kept = true; /* the resolver's from here on */
-	resolver_ask(q->vhost->net, &m, q->reply);
+	resolver_ask(q->vhost->net, &m, q->uid, q->reply);
 }
 
 static void on_interfaces(struct request *q)

@@ -4,6 +4,7 @@
  * fd00::/8 from fd00::1 and fe80::/10 from fe80::1; nothing else.
  */
 #include "core/addr.h"
+#include "service/resolver_wire.h"
 #include "tests/unit/service/rig.h"
 
 enum { LIST_MAX = 8 };
@@ -151,6 +152,38 @@ static void test_names_of_addresses(void **state)
 	rig_close(&r);
 }
 
+/* One user who asks and asks leaves half to the others; the service's own user has all. */
+static void test_shares(void **state)
+{
+	static struct resolver r;
+	enum { SOMEBODY = 4711, ANOTHER = 4712 };
+	unsigned got = 0;
+	(void)state;
+	while (resolver_share_take(&r, SOMEBODY)) {
+		got++;
+	}
+	assert_int_equal(got, RESOLVER_ASKS_OF_ONE);
+	assert_true(resolver_share_take(&r, ANOTHER));
+	resolver_share_give(&r, SOMEBODY);
+	assert_true(resolver_share_take(&r, SOMEBODY));
+	assert_false(resolver_share_take(&r, SOMEBODY));
+	while (resolver_share_take(&r, geteuid())) {
+		got++;
+	}
+	assert_int_equal(got + 1, RESOLVER_ASKS_MAX);
+	assert_false(resolver_share_take(&r, ANOTHER)); /* nobody fits in any more */
+	resolver_share_give(&r, ANOTHER);
+	assert_true(resolver_share_take(&r, ANOTHER));
+	for (; got > RESOLVER_ASKS_OF_ONE; got--) {
+		resolver_share_give(&r, geteuid());
+	}
+	for (; got > 0; got--) {
+		resolver_share_give(&r, SOMEBODY);
+	}
+	resolver_share_give(&r, ANOTHER);
+	assert_int_equal(r.asks, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_own_names),
 		cmocka_unit_test(test_names_that_are_not_ours),
 		cmocka_unit_test(test_names_of_addresses),
+		cmocka_unit_test(test_shares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
