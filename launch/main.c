@@ -241,6 +241,20 @@ static int print_show(void)
 	return 0;
 }
 
+/* The library takes a policy that it does not know for `deny`, silently: better said here. */
+static int policy_check(void)
+{
+	const char *policy = getenv("ZT_NC_POLICY");
+	if (policy && *policy && strcmp(policy, "all") != 0 && strcmp(policy, "split") != 0 &&
+	    strcmp(policy, "deny") != 0) {
+		launch_complain(
+		    "ZT_NC_POLICY=%s is unknown: set it to all, split or deny, or unset it",
+		    policy);
+		return LAUNCH_OURS;
+	}
+	return 0;
+}
+
 /* The library and the control socket. */
 static int settle(const struct options *o, char network[LAUNCH_PATH_BYTES],
 		  char library[LAUNCH_PATH_BYTES])
@@ -251,7 +265,8 @@ static int settle(const struct options *o, char network[LAUNCH_PATH_BYTES],
 		wanted = getenv("ZT_NC_NETWORK");
 		wanted = wanted && *wanted ? wanted : NULL;
 	}
-	int code = library_find(o, library);
+	int code = policy_check();
+	code = code ? code : library_find(o, library);
 	return code ? code : network_find(home && *home ? home : DEFAULT_HOME, wanted, network);
 }
 
