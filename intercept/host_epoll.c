@@ -115,7 +115,7 @@ static bool look_into(const char *name, int fd, struct host_epoll *out)
 
 size_t host_epoll_find(int fd, struct host_epoll out[HOST_EPOLL_MAX])
 {
-	_Alignas(struct entry) char entries[1024];
+	_Alignas(struct entry) char entries[1024] = { 0 };
 	size_t count = 0;
 	long directory =
 	    sys(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
