@@ -181,22 +181,6 @@ static int socket_like(const struct who *who, long status)
 			who->kind == RPC_KIND_PING ? echo : 0);
 }
 
-static int lay_over(int fd, int fresh, bool is_cloexec)
-{
-	struct host_epoll watches[HOST_EPOLL_MAX];
-	size_t count = host_epoll_find(fd, watches);
-	for (size_t i = 0; i < count; i++) {
-		(void)sys(SYS_epoll_ctl, watches[i].set, EPOLL_CTL_DEL, fd, 0);
-	}
-	long result = sys(SYS_dup3, fresh, fd, is_cloexec ? O_CLOEXEC : 0);
-	for (size_t i = 0; i < count; i++) {
-		struct epoll_event event = { .events = watches[i].events,
-					     .data.u64 = watches[i].data };
-		(void)sys(SYS_epoll_ctl, watches[i].set, EPOLL_CTL_ADD, fd, &event);
-	}
-	return result < 0 ? (int)result : 0;
-}
-
 int host_take(int fd, const struct who *who, const struct rpc_addr *to)
 {
 	int error = is_hosts(fd, to);
@@ -209,7 +193,7 @@ int host_take(int fd, const struct who *who, const struct rpc_addr *to)
 		return fresh;
 	}
 	options_copy(fd, fresh);
-	error = lay_over(fd, fresh, (flags & FD_CLOEXEC) != 0);
+	error = host_lay_over(fd, fresh, (flags & FD_CLOEXEC) != 0);
 	(void)sys(SYS_close, fresh);
 	if (error) {
 		return error;

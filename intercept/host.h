@@ -28,8 +28,10 @@ int host_connect(int fd, const struct sockaddr *sa, socklen_t length);
 /* The same for the address of a datagram. 1 also if `fd` was taken before. */
 int host_take_datagram(int fd, const struct msghdr *m);
 
-/* host_epoll.c: epoll sets of this process that watch `fd`. Found before it is replaced, watched
- * again after. */
+/* host_epoll.c: lay `fresh`, which stays open, over `fd`: the epoll sets of this process that watch
+ * `fd` watch it again, with the same events and data. 0 or -errno. */
+int host_lay_over(int fd, int fresh, bool is_cloexec);
+/* Epoll sets of this process that watch `fd`. Found before it is replaced. */
 struct host_epoll {
 	int set;
 	uint32_t events;

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 enum { LINE_BYTES = 160, PIECE_BYTES = 4096, NAME_BYTES = 40 };
 
@@ -133,4 +134,20 @@ size_t host_epoll_find(int fd, struct host_epoll out[HOST_EPOLL_MAX])
 	}
 	(void)sys(SYS_close, directory);
 	return count;
+}
+
+int host_lay_over(int fd, int fresh, bool is_cloexec)
+{
+	struct host_epoll watches[HOST_EPOLL_MAX];
+	size_t count = host_epoll_find(fd, watches);
+	for (size_t i = 0; i < count; i++) {
+		(void)sys(SYS_epoll_ctl, watches[i].set, EPOLL_CTL_DEL, fd, 0);
+	}
+	long result = sys(SYS_dup3, fresh, fd, is_cloexec ? O_CLOEXEC : 0);
+	for (size_t i = 0; i < count; i++) {
+		struct epoll_event event = { .events = watches[i].events,
+					     .data.u64 = watches[i].data };
+		(void)sys(SYS_epoll_ctl, watches[i].set, EPOLL_CTL_ADD, fd, &event);
+	}
+	return result < 0 ? (int)result : 0;
 }

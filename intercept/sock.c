@@ -125,10 +125,10 @@ int sock_replace(int fd, const struct who *who)
 		return fresh;
 	}
 	options_copy(fd, fresh);
-	long result = sys(SYS_dup3, fresh, fd, (flags & FD_CLOEXEC) ? O_CLOEXEC : 0);
+	int error = host_lay_over(fd, fresh, (flags & FD_CLOEXEC) != 0);
 	(void)sys(SYS_close, fresh);
-	if (result < 0) {
-		return (int)result;
+	if (error) {
+		return error;
 	}
 	hint_set(fd, HINT_FRESH);
 	return 0;

@@ -258,6 +258,26 @@ CASE(CASE_TCP, connect_epoll_refused)
 	show_mask("events again", (int)got.events);
 }
 
+/* A set that watches the descriptor goes on watching it (asyncio's loops count on it). */
+CASE(CASE_TCP, connect_epoll_refused_again)
+{
+	struct epoll_event e = { .events = EPOLLOUT, .data.u64 = 7777 }, got;
+	int set = epoll_create1(EPOLL_CLOEXEC), fd = sock_new(SOCK_STREAM | SOCK_NONBLOCK);
+	show("connect", connect_peer(fd, 7));
+	show("add", epoll_ctl(set, EPOLL_CTL_ADD, fd, &e));
+	show("wait", epoll_wait(set, &got, 1, 10000));
+	show_option("error", fd, SOL_SOCKET, SO_ERROR);
+	show("peer listens", peer(PEER_LISTEN, 60, 7, 4));
+	show("connect tells it, too", connect_peer(fd, 7));
+	show("connect again", connect_peer(fd, 7));
+	show("wait again", epoll_wait(set, &got, 1, 10000));
+	show_mask("events", (int)got.events);
+	show_int("data", (long)got.data.u64);
+	show_option("error", fd, SOL_SOCKET, SO_ERROR);
+	show("modify", epoll_ctl(set, EPOLL_CTL_MOD, fd, &e));
+	show("remove", epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL));
+}
+
 CASE(CASE_TCP, connect_select)
 {
 	int fd = sock_new(SOCK_STREAM | SOCK_NONBLOCK);
