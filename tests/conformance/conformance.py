@@ -19,7 +19,7 @@ SUITES = """test_socket test_asyncio test_selectors test_ssl test_socketserver t
  test_urllib2 test_urllib2_localnet test_urllib_response test_httpservers test_ftplib test_poplib
  test_imaplib test_smtplib test_smtpd test_nntplib test_telnetlib test_asyncore test_asynchat
  test_xmlrpc test_docxmlrpc test_wsgiref test_logging test_epoll test_poll test_select
- _test_eintr""".split()
+ _test_eintr test_signal test_subprocess test_os test_multiprocessing_spawn""".split()
 HERE = os.path.dirname(os.path.abspath(__file__))
 LEAST_PERCENT = 97
 SECONDS_PER_TEST = 90

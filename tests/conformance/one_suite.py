@@ -94,8 +94,9 @@ def main():
     support.use_resources = RESOURCES.get(module, [])
     support.verbose = 0
     with os_helper.temp_cwd(), open(journal, "a", encoding="utf-8") as file:
-        suite = unittest.defaultTestLoader.loadTestsFromName("test." + module)
-        chosen(suite, begun, only).run(Journal(file, seconds))
+        # No name for the whole suite: a test that ran is let go, or gc.collect() in the others is slow.
+        suite = chosen(unittest.defaultTestLoader.loadTestsFromName("test." + module), begun, only)
+        suite.run(Journal(file, seconds))
         print(json.dumps({"test": "", "result": "complete"}), file=file)
 
 
