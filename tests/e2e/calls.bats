@@ -57,7 +57,8 @@ PY
   between_marks "$WORK/plain.with" >"$WORK/plain.counts.with"
   grep -q '^write ' "$WORK/plain.counts.with" # the marks enclose something
   grep -q libzerotierintercept.so "$WORK/plain.with" # the library is there
-  ! grep -q libzerotierintercept.so "$WORK/plain.without"
+  run grep -q libzerotierintercept.so "$WORK/plain.without"
+  [ "$status" -eq 1 ]
   diff "$WORK/plain.counts.without" "$WORK/plain.counts.with"
 }
 
