@@ -103,6 +103,30 @@ sidecar_mounts() {
   [ "$(docker inspect -f '{{range .Mounts}}{{.Destination}} {{.RW}}{{"\n"}}{{end}}' "$1" | sort | paste -sd' ' | sed 's/^ *//')" = "/library false /nc false" ]
 }
 
+# ---- the pod of examples/kubernetes, as its manifest says
+
+pod_compose() { docker-compose -p "$RUN-pod" -f "$WORK/pod.json" "$@"; }
+pod() {
+  local folder=$WORK/pod service web
+  export APP_IMAGE=netcon-example-app:$BASE
+  mkdir -m 755 "$folder" "$folder/identity" "$folder/planet"
+  docker run --pull never --rm --label "$LABEL=$RUN" --network none --entrypoint zerotier-idtool "$NETCON_IMAGE" generate \
+    >"$folder/identity/identity.secret"
+  cp "$PLANET" "$folder/planet/planet"
+  chmod 644 "$folder"/*/*
+  "$TOP/docker-test/pod.py" "$LABEL" "$RUN" "$UNIVERSE" "$NWID" "$folder" >"$WORK/pod.json"
+  claim "pod: its containers start in their order" pod_compose up -d
+  service=$(pod_compose ps -q service) web=$(pod_compose ps -q web)
+  claim "pod: the node is the one of the Secret" sh -c "docker exec $service zerotier-cli info | grep -F \" \$(cut -c1-10 '$folder/identity/identity.secret') \""
+  claim "pod: the program's own probe succeeds" until_ok 40 is_healthy "$web"
+  APP_IMAGE=netcon-all-in-one:$BASE
+  claim "pod: a peer is served" until_ok 30 ask "$(docker exec "$service" zerotier-cli get "$NWID" ip4 | sed 's/.* //; s,/.*,,')"
+  claim "pod: nobody listens on the pod's own network" \
+    sh -c "docker exec -e LD_PRELOAD= $web true && ! docker exec -e LD_PRELOAD= $web grep -q ' 0A ' /proc/net/tcp"
+  pod_compose down -v >/dev/null 2>&1
+}
+is_healthy() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]; }
+
 # ---- a swarm of one node; ours if the engine was in none
 
 SWARM_IS_OURS=no
@@ -163,5 +187,6 @@ trap examples_end EXIT
 controller
 all_in_one
 sidecar
+pod
 swarm
 claims_end
