@@ -18,10 +18,29 @@ image_bytes() { docker image inspect -f '{{.Size}}' "$1"; }
 HARD=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 STATE=/var/lib/zerotier-one
 
+# Of every base whose image is there; the first one must be.
+is_built() { docker image inspect "netcon:$1" >/dev/null 2>&1; }
 size() {
-  local over=$(($(image_bytes "netcon:$BASE") - $(image_bytes "debian:$BASE-slim")))
-  awk -v b="$over" -v base="$BASE" 'BEGIN { printf "SIZE netcon:%s is %.1f MB over its base\n", base, b / 1e6 }'
-  claim "the service's image is less than 25 MB over its base" [ "$over" -lt 25000000 ]
+  local base over
+  for base in $BASES; do
+    [ "$base" = "$BASE" ] || is_built "$base" || continue
+    over=$(($(image_bytes "netcon:$base") - $(image_bytes "debian:$base-slim")))
+    awk -v b="$over" -v base="$base" 'BEGIN { printf "SIZE netcon:%s is %.1f MB over its base\n", base, b / 1e6 }'
+    claim "the service's image is less than 25 MB over its base" [ "$over" -lt 25000000 ]
+  done
+  awk -v b="$(image_bytes "netcon-lib:$BASE")" -v base="$BASE" 'BEGIN { printf "SIZE netcon-lib:%s is %.1f MB\n", base, b / 1e6 }'
+}
+starts() { # the other bases; the first one's start is measured below, under the strictest options
+  local base begin
+  for base in $BASES; do
+    if [ "$base" = "$BASE" ] || ! is_built "$base"; then continue; fi
+    begin=$(now_ms)
+    member "$RUN-$base" "netcon:$base"
+    until_ok 30 docker exec "$RUN-$base" zerotier-cli health
+    echo "START of netcon:$base to a network with an address in $(($(now_ms) - begin)) ms"
+    claim "... in less than 5 s" [ $(($(now_ms) - begin)) -lt 5000 ]
+    docker rm -f -v "$RUN-$base" >/dev/null
+  done
 }
 
 # ---- the hardened service; its directory nc/ is a volume, the rest of its state a tmpfs
@@ -36,7 +55,7 @@ service() {
     --health-interval 1s
   claim "read-only, no capability, no new privileges, uid 12345: the service is healthy" \
     until_ok 30 docker exec "$RUN-service" zerotier-cli health
-  echo "START to a network with an address in $(($(now_ms) - begin)) ms"
+  echo "START of netcon:$BASE to a network with an address in $(($(now_ms) - begin)) ms"
   claim "... in less than 5 s" [ $(($(now_ms) - begin)) -lt 5000 ]
   claim "the engine's own health check says so, too" until_ok 20 is_healthy "$RUN-service"
   IP=$(address_of "$RUN-service")
@@ -120,6 +139,7 @@ stopping() {
 run_begin hard
 size
 universe_up "$RUN"
+starts
 service
 process_one
 application
