@@ -100,7 +100,9 @@ def main():
     settings = {"netcon": {"network": nwid}}
     sources = {v["name"]: source_of(v, folder, pod["securityContext"]["fsGroup"]) for v in pod["volumes"]}
     volumes = {name: source for name, (source, _) in sources.items()}
-    services = {"pause": {"image": os.environ["APP_IMAGE"], "command": ["sleep", "1000"], "networks": ["default"]}}
+    # A tmpfs of the engine lives as long as somebody mounts it; a pod's as long as the pod.
+    held = [f"{name}:/held/{name}" for name, (_, text) in sources.items() if text]
+    services = {"pause": {"image": os.environ["APP_IMAGE"], "command": ["sleep", "1000"], "networks": ["default"], "volumes": held}}
     before = {}
     for container in pod["initContainers"]:
         service = services[container["name"]] = service_of(container, pod, volumes, settings)
