@@ -71,7 +71,9 @@ static int early_ioctl(int fd, unsigned long request, ...)
 	return (int)from_kernel(sys(SYS_ioctl, fd, request, argument));
 }
 
-static long early_syscall(long number, ...)
+/* Never libc's: jemalloc calls it with its lock held, before our constructor, and dlsym() of glibc
+ * before 2.34 calls calloc(). There is nothing in libc's but the kernel anyway. */
+static long kernel_syscall(long number, ...)
 {
 	long args[6];
 	va_list list;
@@ -80,9 +82,6 @@ static long early_syscall(long number, ...)
 		args[i] = va_arg(list, long);
 	}
 	va_end(list);
-	if (real_resolve() && real.syscall != early_syscall) {
-		return real.syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
-	}
 	return from_kernel(sys6(number, args));
 }
 
@@ -111,7 +110,7 @@ struct real real = {
 	    .fcntl = early_fcntl,
 	.fcntl64 = early_fcntl,
 	.ioctl = early_ioctl,
-	.syscall = early_syscall,
+	.syscall = kernel_syscall,
 	.closefrom = early_closefrom,
 	.initgroups = early_initgroups,
 };
@@ -143,7 +142,6 @@ bool real_resolve(void)
 	find(&real.fcntl, "fcntl");
 	find(&real.fcntl64, "fcntl64");
 	find(&real.ioctl, "ioctl");
-	find(&real.syscall, "syscall");
 	find(&real.closefrom, "closefrom");
 	find(&real.initgroups, "initgroups");
 	errno = saved;
