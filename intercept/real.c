@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* How this works: `real` starts out full of stubs. The constructor calls real_resolve(); whoever
- * calls a hook earlier (the constructors of other libraries) resolves on first use. There is no
- * lock: one thread resolves, any other, and any re-entry from inside dlsym(), takes the stub's
- * second way, the kernel. A symbol that libc does not have stays a stub for ever.
+/* How this works: `real` starts out full of stubs that enter the kernel. The constructor calls
+ * real_resolve(), which puts libc's functions in their places. Whoever calls a hook earlier (the
+ * constructors of other libraries, a memory allocator that starts) gets the stub and resolves
+ * nothing: it may hold the allocator's lock, and dlsym() of glibc before 2.34 calls calloc(). A
+ * symbol that libc does not have stays a stub for ever. What the kernel cannot do alone
+ * (initgroups) resolves on first use; there is no lock: one thread resolves, any other, and any
+ * re-entry from inside dlsym(), is refused.
  */
 #include "intercept/real.h"
 
@@ -39,9 +42,6 @@ static long real_dup2(int fd, int number)
 #define X(result, name, parameters, arguments, kernel)                                             \
 	static result early_##name parameters                                                      \
 	{                                                                                          \
-		if (real_resolve() && real.name != early_##name) {                                 \
-			return real.name arguments;                                                \
-		}                                                                                  \
 		return (result)from_kernel(kernel);                                                \
 	}
 REAL_FIXED(X)
@@ -53,9 +53,6 @@ static int early_fcntl(int fd, int command, ...)
 	va_start(list, command);
 	long argument = va_arg(list, long);
 	va_end(list);
-	if (real_resolve() && real.fcntl != early_fcntl) {
-		return real.fcntl(fd, command, argument);
-	}
 	return (int)from_kernel(sys(SYS_fcntl, fd, command, argument));
 }
 
@@ -65,14 +62,10 @@ static int early_ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	long argument = va_arg(list, long);
 	va_end(list);
-	if (real_resolve() && real.ioctl != early_ioctl) {
-		return real.ioctl(fd, request, argument);
-	}
 	return (int)from_kernel(sys(SYS_ioctl, fd, request, argument));
 }
 
-/* Never libc's: jemalloc calls it with its lock held, before our constructor, and dlsym() of glibc
- * before 2.34 calls calloc(). There is nothing in libc's but the kernel anyway. */
+/* Never replaced: there is nothing in libc's but the kernel. */
 static long kernel_syscall(long number, ...)
 {
 	long args[6];
@@ -87,10 +80,6 @@ static long kernel_syscall(long number, ...)
 
 static void early_closefrom(int first)
 {
-	if (real_resolve() && real.closefrom != early_closefrom) {
-		real.closefrom(first);
-		return;
-	}
 	(void)sys(SYS_close_range, first < 0 ? 0 : first, ~0U, 0);
 }
 
