@@ -61,7 +61,7 @@ CASE(CASE_TCP, name_untouched_beyond)
 
 CASE(CASE_ONCE, name_foreign)
 {
-	struct sockaddr_un sa;
+	struct sockaddr_un sa = { 0 };
 	int pair[2], pipes[2];
 	show("pair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	show("pipe", pipe(pipes));
