@@ -207,7 +207,8 @@ static void accept_retry(struct vhost *vhost)
 static void heap_give_back(struct vhost *vhost, int64_t now_ms)
 {
 	if (vhost->heap_trim_ms <= now_ms) {
-		vhost->heap_trim_ms = INT64_MAX;
+		int64_t next_ms = vhost->crowd_left_ms + VHOST_HEAP_TRIM_MS;
+		vhost->heap_trim_ms = next_ms > now_ms ? next_ms : INT64_MAX;
 		(void)malloc_trim(0);
 	}
 	if (vhost->socket_count > vhost->socket_peak) {
@@ -216,6 +217,7 @@ static void heap_give_back(struct vhost *vhost, int64_t now_ms)
 	if (vhost->socket_peak >= VHOST_CROWD_MIN &&
 	    vhost->socket_count <= vhost->socket_peak / 4) {
 		vhost->socket_peak = vhost->socket_count;
+		vhost->crowd_left_ms = now_ms;
 		if (vhost->heap_trim_ms == INT64_MAX) {
 			vhost->heap_trim_ms = now_ms + VHOST_HEAP_TRIM_MS;
 		}

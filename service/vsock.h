@@ -148,8 +148,10 @@ struct vhost {
 	struct uid_use *uids;
 	struct vsock **table; /* by id; table_size is a power of two */
 	size_t table_size, socket_count;
-	size_t socket_peak;                   /* the most since memory was last given back */
-	int64_t heap_trim_ms;                 /* when to do so; INT64_MAX = not */
+	size_t socket_peak;    /* the most since memory was last given back */
+	int64_t heap_trim_ms;  /* when to do so; INT64_MAX = not */
+	int64_t crowd_left_ms; /* when the last crowd had gone: a trim before its TIME-WAIT ends is
+				  not its own */
 	struct vsock_list all, ready, probes; /* probes: short-cut records, linked by `queue` */
 	struct ports *ports, *udp_ports, *ping_ports;
 	struct vdgram_group *groups;
