@@ -65,7 +65,7 @@ CONF
   on b rsync -rt "$WORK/tree/" "rsync://$IP_a/module/"
   diff -r "$WORK/tree" "$WORK/module"
   run on b rsync -rti "$WORK/tree/" "rsync://$IP_a/module/"
-  [ -z "$(grep -v '/$' <<<"$output")" ]
+  run ! grep -E '[^/]$' <<<"$output"
   printf changed | dd of="$WORK/tree/large" bs=1 seek=4000000 conv=notrunc status=none
   run on b rsync -rt --stats "$WORK/tree/" "rsync://$IP_a/module/"
   [[ "$output" =~ "Literal data: "[0-9,]{3,6}" bytes" ]]

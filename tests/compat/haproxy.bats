@@ -54,6 +54,7 @@ counted() { # SERVER FIELD WANTED: of "show stat"
   value=$(echo "show stat" | socat - "UNIX-CONNECT:$WORK/haproxy/admin" |
     awk -F, -v server="$1" -v field="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == field) n = i }
       $1 == "members" && $2 == server { print $n }')
+  # shellcheck disable=SC2053  # a pattern
   [[ "$value" == $3 ]]
 }
 

@@ -83,7 +83,7 @@ replaced() { [ "$(workers)" != "$1" ]; }
 }
 
 @test "nginx: USR2 and QUIT replace the binary, which inherits the listening sockets" {
-  claim nginx-light nginx server "binary upgrade by USR2, which inherits the listening sockets (nginx.conf says `env LD_PRELOAD; env ZT_NC_NETWORK;`: nginx clears the rest)"
+  claim nginx-light nginx server "binary upgrade by USR2, which inherits the listening sockets (nginx.conf says \`env LD_PRELOAD; env ZT_NC_NETWORK;\`: nginx clears the rest)"
   old=$(cat "$WORK/nginx/pid")
   kill -USR2 "$old"
   wait_for 20 test -s "$WORK/nginx/pid.oldbin"

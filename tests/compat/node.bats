@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# shellcheck disable=SC2154  # IP_x, LARGE_SUM: exported by compat_up
+# shellcheck disable=SC2154,SC2016  # IP_x, LARGE_SUM: exported by compat_up; JavaScript's variables
 # node: http alone and in a cluster (connections or listeners passed to workers), net and dgram.
 
 load lib.bash

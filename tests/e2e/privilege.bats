@@ -112,17 +112,17 @@ forged EBADF" ]
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 @test "settings.netcon.allow lets a user in from the moment it is written, and out again" {
-  as_nobody() {
+  listed() {
     setpriv --reuid=65534 --regid=65534 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
       ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" perl -e "$PERL"
   }
-  run -13 as_nobody
+  run -13 listed
   [[ "$output" == "socket: Permission denied"* ]]
   cp "$UNIVERSE/a/local.conf" "$WORK/before.conf"
   sed 's|"settings": {|"settings": {"netcon": {"allow": [65534]}, |' "$WORK/before.conf" >"$WORK/new.conf"
   mv "$WORK/new.conf" "$UNIVERSE/a/local.conf"
-  wait_for 10 as_nobody
-  run as_nobody
+  wait_for 10 listed
+  run listed
   [ "$output" = exec ]
   # One who is not listed is still refused, now by the service.
   run -13 setpriv --reuid=65533 --regid=65533 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
@@ -130,7 +130,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   [[ "$output" == "socket: Permission denied"* ]]
   grep -q "uid=65533" "$UNIVERSE/a/netcon.log"
   mv "$WORK/before.conf" "$UNIVERSE/a/local.conf"
-  refused() { ! as_nobody; }
+  refused() { ! listed; }
   wait_for 10 refused
 }
 
