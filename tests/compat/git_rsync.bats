@@ -67,7 +67,7 @@ CONF
   run on b rsync -rti "$WORK/tree/" "rsync://$IP_a/module/"
   run ! grep -E '[^/]$' <<<"$output"
   printf changed | dd of="$WORK/tree/large" bs=1 seek=4000000 conv=notrunc status=none
-  run on b rsync -rt --stats "$WORK/tree/" "rsync://$IP_a/module/"
+  run on b rsync -rtc --stats "$WORK/tree/" "rsync://$IP_a/module/"
   [[ "$output" =~ "Literal data: "[0-9,]{3,6}" bytes" ]]
   on b rsync -rt "rsync://$IP_a/module/" "$WORK/back/"
   diff -r "$WORK/tree" "$WORK/back"
