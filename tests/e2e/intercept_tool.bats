@@ -55,7 +55,7 @@ tool() {
   [[ "$stderr" == *"insufficient arguments"* ]]
   ZT_NC_POLICY=none run -125 --separate-stderr tool -D "$UNIVERSE/b" true
   [[ "$stderr" == *"ZT_NC_POLICY=none is unknown: set it to all, split or deny"* ]]
-  ZT_NC_POLICY=split run -0 tool -D "$UNIVERSE/b" true
+  ZT_NC_POLICY="split" run -0 tool -D "$UNIVERSE/b" true
   run -125 --separate-stderr tool --nonsense true
   [[ "$stderr" == *"nonsense"*"--help"* ]]
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# shellcheck disable=SC2154,SC2164,SC2016  # IP_x, NWID: exported by universe_up; bats stops at a failing cd; for sh
+# shellcheck disable=SC2154,SC2164,SC2016,SC2317  # IP_x, NWID: exported by universe_up; bats stops at a failing cd; for sh
 # What programs do with privileges (chroot, setuid, exec: decision S4), and what strangers cannot do with
 # names (decision S2). Needs root: a user can neither chroot nor make a network namespace of the same owner.
 
@@ -178,13 +178,13 @@ preloaded() { # COMMAND...: in a shell of its own (run, &), which it becomes
   preload_file
   cp "$(readlink -f "$(command -v curl)")" "$WORK/curl-as-root"
   chmod 4755 "$WORK/curl-as-root"
-  as_nobody() { # PROGRAM
+  nobody_gets() { # PROGRAM
     preloaded setpriv --reuid 65534 --regid 65534 --clear-groups env ZT_NC_EXPLAIN=1 \
       ZT_NC_NETWORK="$UNIVERSE/a/nc_$NWID" "$1" -sS --noproxy '*' --max-time 10 "http://$IP_a:8080/"
   }
-  run as_nobody curl
+  run nobody_gets curl
   [[ "$output" == *"netcon["* ]]
-  run as_nobody "$WORK/curl-as-root"
+  run nobody_gets "$WORK/curl-as-root"
   [ "$status" -eq 7 ]
   [[ "$output" != *"netcon["* ]]
 }
