@@ -8,9 +8,11 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 status=0
 bats --formatter tap --timing "$@" >"$out" 2>&1 || status=$?
-grep -E '^(not )?ok ' "$out" || true
+# Why a test failed stands right below its line, and once more at the end.
+grep -E '^((not )?ok |#)' "$out" || true
 if [ "$status" -ne 0 ]; then
-  grep -vE '^ok ' "$out" || true
+  echo "failed:"
+  grep -vE '^(ok |1\.\.)' "$out" || true
 fi
 ok=$(grep -c '^ok ' "$out" || true)
 skipped=$(grep -c '^ok .*# skip' "$out" || true)

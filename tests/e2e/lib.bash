@@ -10,6 +10,9 @@ export PATH="/usr/bin:/bin:$PATH"
 # shellcheck source=scripts/universe.sh
 . "$TOP/scripts/universe.sh"
 
+# The pool leaves .1 and everything from .200 on to nobody: tests that want an address without a member,
+# or one they set themselves, take it from there.
+#
 # universe_up MEMBER...: root, members, one private network (NETWORK_JSON, if set); sets NWID and IP_<member>.
 universe_up() {
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/netcon-e2e.XXXXXX")
@@ -22,7 +25,7 @@ universe_up() {
   for name in root "$@"; do wait_for 20 is_online "$name"; done
   NWID=$(universe_network "${NETWORK_JSON:-$(cat <<'JSON'
 {"name":"e2e","private":true,"v4AssignMode":{"zt":true},
- "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+ "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"}],
  "routes":[{"target":"10.77.0.0/24","via":null}]}
 JSON
   )}")
@@ -38,7 +41,7 @@ dual_stack_network() {
   cat <<'JSON'
 {"name":"e2e6","private":true,"v4AssignMode":{"zt":true},
  "v6AssignMode":{"rfc4193":true,"6plane":true,"zt":true},
- "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"},
+ "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"},
   {"ipRangeStart":"fd77::1","ipRangeEnd":"fd77::ff"}],
  "routes":[{"target":"10.77.0.0/24","via":null},{"target":"fd77::/64","via":null}]}
 JSON

@@ -96,7 +96,7 @@ teardown() {
   universe_start a
   wait_for 20 is_online a
   NWID=$(universe_network '{"name":"r","private":true,"v4AssignMode":{"zt":true},
-    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"}],
     "routes":[{"target":"10.77.0.0/24"}]}')
   universe_join a "$NWID"
   universe_stop_one a
@@ -111,7 +111,7 @@ teardown() {
   universe_start a
   wait_for 20 is_online a
   NWID=$(universe_network '{"name":"kept","private":true,"v4AssignMode":{"zt":true},
-    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"}],
     "routes":[{"target":"10.77.0.0/24"}]}')
   local ip
   ip=$(universe_join a "$NWID")
@@ -128,7 +128,7 @@ teardown() {
   universe_start a
   wait_for 20 is_online a
   NWID=$(universe_network '{"private":true,"v4AssignMode":{"zt":true},
-    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"}],
     "routes":[{"target":"10.77.0.0/24"}]}')
   universe_join a "$NWID"
   universe_api root POST "/controller/network/$NWID/member/$(universe_address a)" '{"authorized":false}' |

@@ -112,7 +112,7 @@ teardown_file() {
   [ "$(setting a portMappingEnabled)" = True ]
   grep -q "the gateway forwards by=NAT-PMP external=$EXTERNAL/23456 port=23456" "$UNIVERSE/a/netcon.log"
   NWID=$(universe_network '{"name":"e2e","private":true,"v4AssignMode":{"zt":true},
-    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.1","ipRangeEnd":"10.77.0.254"}],
+    "ipAssignmentPools":[{"ipRangeStart":"10.77.0.2","ipRangeEnd":"10.77.0.199"}],
     "routes":[{"target":"10.77.0.0/24","via":null}]}')
   universe_join a "$NWID"
   universe_join b "$NWID"
