@@ -124,9 +124,13 @@ universe_join() {
   universe_ipv4 "$1" "$2"
 }
 
-# Has the process ended? A zombie has: who reaps a daemon, and when, is the machine's affair.
+# Has the process ended, with what it held? A zombie has (who reaps a daemon, and when, is the machine's
+# affair), but not while other threads of it are left: they hold its descriptors and locks.
 is_gone() {
-  ! grep -q '^State:[[:space:]]*[A-Ya-y]' "/proc/$1/status" 2>/dev/null
+  _status=$(cat "/proc/$1/status" 2>/dev/null) || return 0
+  case $_status in *"State:	Z"*"Threads:	1
+"*) return 0 ;; esac
+  return 1
 }
 
 # Stop one service by the pid it wrote, and wait for its end.

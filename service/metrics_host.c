@@ -71,7 +71,7 @@ static const struct row rows[] = {
 static void line(FILE *out, const char *name, const struct row *row, const struct net *net)
 {
 	struct counts counts = { 0 };
-	uint64_t wide = 0;
+	uint64_t value = 0;
 	uint32_t narrow = 0;
 	if (net->vhost) {
 		vhost_stats(net->vhost, &counts.host);
@@ -80,12 +80,13 @@ static void line(FILE *out, const char *name, const struct row *row, const struc
 		net->ops->stats(net->stack, &counts.stack);
 	}
 	if (row->is_wide) {
-		memcpy(&wide, (const char *)&counts + row->at, sizeof wide);
+		memcpy(&value, (const char *)&counts + row->at, sizeof value);
 	} else {
 		memcpy(&narrow, (const char *)&counts + row->at, sizeof narrow);
+		value = narrow;
 	}
 	(void)fprintf(out, "%s{network_id=\"%016llx\"%s} %llu\n", name, (number)net->nwid,
-		      row->labels, (number)(wide + narrow));
+		      row->labels, (number)value);
 }
 
 void metrics_hosts(FILE *out, const struct service *service)

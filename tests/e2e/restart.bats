@@ -427,7 +427,10 @@ PY
 
 # Start b again where it was: its peers would send to the old port for a while.
 start_again() {
-  "$BIN/zerotier-netcon-service" -d -p"$(cat "$UNIVERSE/b/zerotier-one.port")" "$UNIVERSE/b" 2>"$WORK/again.log"
+  "$BIN/zerotier-netcon-service" -d -p"$(cat "$UNIVERSE/b/zerotier-one.port")" "$UNIVERSE/b" 2>"$WORK/again.log" || {
+    cat "$WORK/again.log"
+    return 1
+  }
 }
 
 @test "kill -9 of a successor ends the supervisor, and the other way round" {
