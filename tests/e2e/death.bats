@@ -109,7 +109,7 @@ is_everybody_quiet() {
   pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
   cp "$UNIVERSE/a/zerotier-one.port" "$WORK/port"
   kill -9 "$pid"
-  wait_for 5 sh -c "! kill -0 $pid"
+  wait_for 5 is_gone "$pid"
   # Programs may log and close connections first; one that spins is never quiet.
   wait_for 10 is_everybody_quiet || { is_everybody_quiet; false; }
 }

@@ -196,8 +196,6 @@ PY
   is_online root
 }
 
-ended() { ! kill -0 "$1" 2>/dev/null; }
-
 # An ignored signal survives exec: the supervisor never heard that its child had ended, and as process 1 of
 # a container it hung until it was killed.
 @test "SIGTERM ends it also where the starter ignores SIGCHLD" {
@@ -211,5 +209,5 @@ PY
   pid=$!
   wait_for 20 grep -q 'main: up' "$WORK/ignored.log"
   kill "$pid"
-  wait_for 10 ended "$pid"
+  wait_for 10 is_gone "$pid"
 }

@@ -24,8 +24,6 @@ teardown_file() {
   universe_down
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-
 @test "the manager hears: ready, online, alive, stopping" {
   NOTIFY_SOCKET="$WORK/notify" WATCHDOG_USEC=400000 "$BIN/zerotier-netcon-service" -p0 "$WORK/m" \
     >"$WORK/m.log" 2>&1 3>&- &
@@ -35,7 +33,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   wait_for 20 grep -q '^WATCHDOG=1$' "$WORK/told"
   kill "$pid"
   wait_for 20 grep -q '^STOPPING=1$' "$WORK/told"
-  wait_for 10 gone "$pid"
+  wait_for 10 is_gone "$pid"
   [ "$(grep -n READY "$WORK/told" | cut -d: -f1)" -lt "$(grep -n STOPPING "$WORK/told" | cut -d: -f1)" ]
 }
 
@@ -47,7 +45,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
   grep -q 'WATCHDOG_USEC is no time' "$WORK/m2.log"
   grep -q 'the service manager does not hear us' "$WORK/m2.log"
   kill "$pid"
-  wait_for 10 gone "$pid"
+  wait_for 10 is_gone "$pid"
 }
 
 @test "the units are good, and the system's is locked up" {

@@ -18,10 +18,6 @@ cli() {
   "$BIN/zerotier-cli" -D"$UNIVERSE/$name" "$@"
 }
 
-gone() {
-  ! kill -0 "$1" 2>/dev/null
-}
-
 moon_is_here() {
   cli "$1" listmoons | grep -q '"waiting": *false'
 }
@@ -58,7 +54,7 @@ moon_is_here() {
   echo garbage >"$UNIVERSE/a/moons.d/00000000deadbeef.moon"
   pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
   kill "$pid"
-  wait_for 10 gone "$pid"
+  wait_for 10 is_gone "$pid"
   universe_start a
   wait_for 20 is_online a
   moon_is_here a

@@ -109,8 +109,6 @@ forged EBADF
 forged EBADF" ]
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-
 @test "settings.netcon.allow lets a user in from the moment it is written, and out again" {
   listed() {
     setpriv --reuid=65534 --regid=65534 --clear-groups env LD_PRELOAD="$BIN/libzerotierintercept.so" \
@@ -138,7 +136,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 @test "the socket's directory serves a stranger where the mode lets him in" {
   pid=$(cat "$UNIVERSE/a/zerotier-one.pid")
   kill "$pid"
-  wait_for 10 gone "$pid"
+  wait_for 10 is_gone "$pid"
   sed -i 's|"settings": {|"settings": {"netcon": {"socketMode": "0666"}, |' "$UNIVERSE/a/local.conf"
   grep -q socketMode "$UNIVERSE/a/local.conf"
   universe_start a

@@ -105,7 +105,7 @@ roams() { # MOVER OTHER NEW-ADDRESS, both ways in one connection each
       "http://$(virtual_ip "$from"):8080/big"
     wait_for 20 received_more_than 4000000
     if [ "$from" = "$1" ]; then host_moves "$1" "$3"; else host_moves "$1" "$(host_ip "$1")"; fi
-    wait_for 150 process_gone "$(cat "$WORK/slow.childpid")"
+    wait_for 150 is_gone "$(cat "$WORK/slow.childpid")"
     [ "$(sha256sum <"$WORK/slow")" = "$SUM" ]
     if [ "$from" = "$1" ]; then wait_for 60 peer_path_is "$2" "$1" "$3"; fi
   done

@@ -118,15 +118,13 @@ node_start() {
   echo $! >"$WORK/node-$1.pid"
 }
 
-process_gone() { ! kill -0 "$1" 2>/dev/null; }
-
 process_end() { # PIDFILE: end it and wait for that
   [ -f "$1" ] || return 0
   local pid
   pid=$(cat "$1")
   rm "$1"
   kill "$pid" 2>/dev/null || return 0
-  wait_for 10 process_gone "$pid" || kill -9 "$pid"
+  wait_for 10 is_gone "$pid" || kill -9 "$pid"
 }
 
 node_stop() { process_end "$WORK/node-$1.pid"; }

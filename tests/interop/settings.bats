@@ -102,7 +102,7 @@ seen_in_clear() { # TO FROM
   fetch "$1" "$2" '' -o /dev/null || return 1
   wait_for 10 file_larger_than "$WORK/wire.pcap" "$before" || return 1
   kill "$pid"
-  wait_for 10 process_gone "$pid"
+  wait_for 10 is_gone "$pid"
   cmp "$WORK/words" "$WORK/www/words" || return 1
   tcpdump -r "$WORK/wire.pcap" -A 2>/dev/null | grep -c "$words" || true
 }
