@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 
 enum {
-	STACK_ABI = 4,
+	STACK_ABI = 5,
 	STACK_FRAME_HEADROOM =
 	    64, /* bytes before each output frame that the callee may overwrite */
 	STACK_MAX_ADDRESSES = 32,
@@ -148,7 +148,7 @@ struct stack_tcp_info {
 	uint8_t state; /* Linux's TCP_ESTABLISHED = 1 ... numbering */
 	uint8_t retransmits;
 	uint16_t mss;
-	uint32_t rtt_us, rto_us, cwnd_bytes, ssthresh_bytes;
+	uint32_t rtt_us, rttvar_us, rto_us, cwnd_bytes, ssthresh_bytes;
 	uint32_t unacked_bytes, receive_window, send_window, unread_bytes;
 };
 

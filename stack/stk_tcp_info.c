@@ -110,6 +110,7 @@ void stk_tcp_info(const struct stack_tcp *tcp, struct stack_tcp_info *out)
 	out->retransmits = pcb->nrtx;
 	out->mss = pcb->mss;
 	out->rtt_us = (uint32_t)(pcb->sa >> 3) * 1000;
+	out->rttvar_us = (uint32_t)pcb->sv * 1000 / 4;
 	out->rto_us = (uint32_t)pcb->rto * 1000;
 	out->cwnd_bytes = pcb->cwnd;
 	out->ssthresh_bytes = pcb->ssthresh;

@@ -207,8 +207,9 @@ static int op_option_set(struct stack_tcp *tcp, enum stack_option option, int va
 static void op_info(const struct stack_tcp *tcp, struct stack_tcp_info *out)
 {
 	check_alive(tcp);
-	*out =
-	    (struct stack_tcp_info){ .state = 1, .mss = 1360, .rtt_us = 1234, .cwnd_bytes = 13600 };
+	*out = (struct stack_tcp_info){
+		.state = 1, .mss = 1360, .rtt_us = 1234, .rttvar_us = 617, .cwnd_bytes = 13600
+	};
 }
 
 /* ---- datagrams ---- */

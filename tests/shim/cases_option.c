@@ -326,6 +326,11 @@ CASE(CASE_TCP, option_info)
 	int fresh = sock_new(SOCK_STREAM);
 	show("fresh", getsockopt(fresh, IPPROTO_TCP, TCP_INFO, &info, &length));
 	show_int("closed", info.tcpi_state);
+	show_int("rto", info.tcpi_rto);
+	show_int("rtt", info.tcpi_rtt);
+	show_int("rttvar", info.tcpi_rttvar);
+	show_int("cwnd", info.tcpi_snd_cwnd);
+	show_int("no threshold yet", info.tcpi_snd_ssthresh);
 	int listener = listen_me(0, 13);
 	length = sizeof info;
 	show("listener", getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length));
@@ -343,6 +348,7 @@ CASE(CASE_TCP, option_info)
 	show_int("has mtu", info.tcpi_pmtu >= 1280);
 	show_int("has window", info.tcpi_snd_cwnd > 0 && info.tcpi_rcv_space > 0);
 	show_int("has rto", info.tcpi_rto > 0);
+	show_int("has rtt", info.tcpi_rtt > 0 && info.tcpi_rttvar > 0);
 	show_int("retransmits", info.tcpi_retransmits);
 	length = 8;
 	show("short", getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length));

@@ -370,6 +370,7 @@ static void test_options(void **state)
 	memcpy(&info, value, sizeof info < length ? sizeof info : length);
 	assert_int_equal(info.tcpi_state, TCP_ESTABLISHED);
 	assert_int_equal(info.tcpi_rtt, 1234);
+	assert_int_equal(info.tcpi_rttvar, 617);
 	assert_int_equal(info.tcpi_snd_cwnd, 10);
 	(void)close(a);
 	rig_close(&r);

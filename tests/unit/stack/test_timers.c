@@ -96,6 +96,7 @@ static void rto_starts_above_200_ms_and_doubles(void **state)
 	struct stack_tcp_info info;
 	p.a->ops->tcp_info(c->tcp, &info);
 	assert_in_range(info.rtt_us, 10000, 30000); /* the handshake's, with an ARP exchange */
+	assert_in_range(info.rttvar_us, info.rtt_us / 4, info.rtt_us / 2); /* half of it at first */
 	int64_t rto = info.rto_us / 1000;
 	assert_in_range(rto, 210, 231);
 	struct log log = { .from = p.a, .wants = is_data, .loses = true };
