@@ -133,7 +133,9 @@ static int accept_any(int fd, struct sockaddr *sa, socklen_t *length, int flags)
 {
 	int error = 0;
 	if (!is_listener(fd, &error)) {
-		hint_set(fd, HINT_NONE);
+		if (hint_get(fd) != HINT_NETLINK) {
+			hint_set(fd, HINT_NONE);
+		}
 		return -ENOSYS; /* not ours */
 	}
 	return error ? error : accept_ours(fd, sa, length, flags);

@@ -12,6 +12,7 @@
 #include "intercept/hint.h"
 #include "intercept/host.h"
 #include "intercept/intercept.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -228,6 +229,9 @@ EXPORT int connect(int fd, const struct sockaddr *sa, socklen_t length)
 {
 	if (!on()) {
 		return real.connect(fd, sa, length);
+	}
+	if (netlink_hinted(fd)) {
+		return done("connect", fd, netlink_connect(fd, sa, length));
 	}
 	struct who who;
 	if (!ident_hinted(fd, &who)) {

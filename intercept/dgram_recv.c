@@ -10,6 +10,7 @@
  * A message of no bytes with a descriptor is an error report: the service is asked which, once.
  */
 #include "intercept/dgram.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -280,6 +281,9 @@ static ssize_t __attribute__((noinline)) recv_with_many(int fd, struct msghdr *m
 ssize_t dgram_recvmsg(int fd, struct msghdr *m, int flags)
 {
 	struct iovec few[IOV_FEW];
+	if (unlikely(hint_get(fd) == HINT_NETLINK)) {
+		return netlink_recvmsg(fd, m, flags);
+	}
 	if (unlikely(flags & MSG_ERRQUEUE)) {
 		return -EAGAIN; /* errors are told by the calls themselves */
 	}

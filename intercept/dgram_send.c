@@ -7,6 +7,7 @@
  */
 #include "intercept/dgram.h"
 #include "intercept/host.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -184,6 +185,9 @@ ssize_t dgram_sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	struct iovec few[IOV_FEW];
 	struct who who;
+	if (unlikely(hint_get(fd) == HINT_NETLINK)) {
+		return netlink_sendmsg(fd, m, flags);
+	}
 	if (unlikely(flags & MSG_OOB) && ident_who(fd, &who) && who.family == AF_INET) {
 		return -EOPNOTSUPP; /* IPv6 does not look at it */
 	}

@@ -19,11 +19,12 @@ enum hint {
 	HINT_LISTEN,    /* listen() was called here */
 	HINT_SHUT,      /* shutdown() of a listener, or of both directions of a connection */
 	HINT_CONNECTED, /* connect() or accept() succeeded here */
-	/* Datagram sockets (dgram.h); the last ones, so that one comparison finds them. */
+	/* Sockets of messages (dgram.h); the last ones, so that one comparison finds them. */
 	HINT_DGRAM,           /* messages with a header are expected */
 	HINT_DGRAM_CONNECTED, /* ... without */
 	HINT_DGRAM_DISSOLVED, /* connect(AF_UNSPEC) was called here: B's name is out of date */
 	HINT_DGRAM_SHUT,      /* shutdown() was called here */
+	HINT_NETLINK,         /* a virtual netlink socket (netlink.h) */
 };
 
 enum { HINT_MAX = 65536 };

@@ -7,6 +7,7 @@
  * RPC_SIDE_ACCEPTOR, written from its point of view, and its peer reads the same name with local
  * and remote swapped.
  */
+#include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -43,6 +44,20 @@ bool ident_is_ours(int fd)
 	return own_read(fd, &own);
 }
 
+void ident_adopt(int fd)
+{
+	struct rpc_ident own;
+	struct who who;
+	if (!name_read(SYS_getsockname, fd, &own)) {
+		return;
+	}
+	if (own.kind == RPC_KIND_NETLINK) {
+		hint_set(fd, HINT_NETLINK);
+	} else {
+		(void)dgram_is(fd, &who);
+	}
+}
+
 bool ident_is_listener(int fd)
 {
 	struct rpc_ident peer;
@@ -77,7 +92,7 @@ bool ident_who(int fd, struct who *out)
 
 bool ident_hinted(int fd, struct who *out)
 {
-	if (hint_get(fd) == HINT_NONE) {
+	if (hint_get(fd) == HINT_NONE || hint_get(fd) == HINT_NETLINK) {
 		return false;
 	}
 	if (ident_who(fd, out)) {

@@ -8,8 +8,6 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 
-enum { LOOPBACK_MTU = 65536 };
-
 static void sockaddr_set(struct sockaddr *out, const uint8_t bytes[4])
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
@@ -102,7 +100,8 @@ static int one_answer(const struct interfaces *all, unsigned index, unsigned lon
 		r->ifr_flags = (short)interface_flags(all, index);
 		return 0;
 	case SIOCGIFMTU:
-		r->ifr_mtu = index == RPC_IFINDEX_LOOPBACK ? LOOPBACK_MTU : (int)all->head.mtu;
+		r->ifr_mtu =
+		    index == RPC_IFINDEX_LOOPBACK ? INTERFACE_LOOPBACK_MTU : (int)all->head.mtu;
 		return 0;
 	case SIOCGIFINDEX:
 		r->ifr_ifindex = (int)index;

@@ -6,6 +6,7 @@
 #include "intercept/hint.h"
 #include "intercept/host.h"
 #include "intercept/intercept.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -47,6 +48,7 @@ static void init(void)
 	}
 	debug_set(secure_getenv("ZT_NC_DEBUG"), secure_getenv("ZT_NC_EXPLAIN"));
 	host_init(secure_getenv("ZT_NC_POLICY"), secure_getenv("ZT_NC_HOST_LOOPBACK"));
+	netlink_init(secure_getenv("ZT_NC_NETLINK"));
 	const char *dns = secure_getenv("ZT_NC_DNS");
 	if (dns && strlen(dns) < sizeof init_dns) { /* anything else: the network's */
 		memcpy(init_dns, dns, strlen(dns) + 1);
@@ -72,21 +74,20 @@ bool init_early(void)
 	return init_mode == MODE_ON;
 }
 
-/* Which of the descriptors that came through exec() are datagram sockets: their messages have
- * headers. One poll() tells which numbers are open at all. */
+/* Which of the descriptors that came through exec() are sockets of messages that are not the
+ * kernel's. One poll() tells which numbers are open at all. */
 static void inherit(void)
 {
 	enum { NUMBERS = 256 };
 	struct pollfd p[NUMBERS];
 	struct timespec zero = { 0, 0 };
-	struct who who;
 	for (int i = 0; i < NUMBERS; i++) {
 		p[i] = (struct pollfd){ .fd = i };
 	}
 	long n = sys(SYS_ppoll, p, NUMBERS, &zero, 0, 0);
 	for (int i = 0; i < NUMBERS; i++) {
 		if (n < 0 || (p[i].revents & POLLNVAL) == 0) {
-			(void)dgram_is(i, &who);
+			ident_adopt(i);
 		}
 	}
 }

@@ -34,30 +34,32 @@ bool interfaces_ask(struct interfaces *out)
 	return true;
 }
 
-unsigned interface_flags(const struct interfaces *all, unsigned index)
+size_t interfaces_routes_ask(struct rpc_managed_route out[INTERFACES_ROUTES_MAX])
 {
-	if (index == RPC_IFINDEX_LOOPBACK) {
-		return IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
-	}
-	return IFF_UP | IFF_BROADCAST | IFF_MULTICAST | (all->head.is_up ? IFF_RUNNING : 0);
-}
-
-const char *interface_name(const struct interfaces *all, unsigned index)
-{
-	return index == RPC_IFINDEX_LOOPBACK                       ? "lo"
-	       : index == RPC_IFINDEX_NETWORK && all->head.name[0] ? all->head.name
-								   : NULL;
-}
-
-unsigned interface_index(const struct interfaces *all, const char *name)
-{
-	for (unsigned i = RPC_IFINDEX_LOOPBACK; i <= RPC_IFINDEX_NETWORK; i++) {
-		const char *known = interface_name(all, i);
-		if (known && strcmp(known, name) == 0) {
-			return i;
+	struct {
+		struct rpc_routes_reply head;
+		struct rpc_managed_route list[RPC_ROUTES_PIECE];
+	} in;
+	size_t count = 0;
+	static_assert(sizeof in <= RPC_MAX_BYTES, "one answer");
+	while (count < INTERFACES_ROUTES_MAX) {
+		struct rpc_routes m = { .h = { .op = RPC_ROUTES }, .first = (uint32_t)count };
+		memset(&in, 0, sizeof in);
+		long n = ask_service(&m.h, sizeof m, &in, sizeof in);
+		if (n < (long)sizeof in.head) {
+			break;
+		}
+		size_t received = (size_t)n < sizeof in ? (size_t)n : sizeof in;
+		size_t have = (received - sizeof in.head) / sizeof in.list[0];
+		have = in.head.count < have ? in.head.count : have;
+		for (size_t i = 0; i < have && count < INTERFACES_ROUTES_MAX; i++) {
+			out[count++] = in.list[i];
+		}
+		if (have == 0 || count >= in.head.total) {
+			break;
 		}
 	}
-	return 0;
+	return count;
 }
 
 /* ---- names and numbers ----------------------------------------------------------------------- */
@@ -171,14 +173,6 @@ static void link_add(struct list *list, const struct interfaces *all, unsigned i
 	n->head.ifa_broadaddr = (struct sockaddr *)&n->broadcast;
 }
 
-void interface_mask(uint8_t out[16], unsigned bits)
-{
-	memset(out, 0, 16);
-	for (unsigned i = 0; i < bits && i < 128; i++) {
-		out[i / 8] = (uint8_t)(out[i / 8] | 0x80 >> i % 8);
-	}
-}
-
 static void v4_set(struct sockaddr_storage *out, const uint8_t bytes[4])
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
@@ -215,13 +209,6 @@ static void address_add(struct list *list, const struct interfaces *all, unsigne
 	v4_set(&n->broadcast, index == RPC_IFINDEX_LOOPBACK ? a->addr + 12 : broadcast);
 	n->head.ifa_broadaddr = (struct sockaddr *)&n->broadcast;
 }
-
-const struct rpc_interface_addr interface_loopback[2] = {
-	{ .addr = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
-	  .family = AF_INET,
-	  .bits = 8 },
-	{ .addr = { [15] = 1 }, .family = AF_INET6, .bits = 128 },
-};
 
 EXPORT int getifaddrs(struct ifaddrs **out)
 {

@@ -80,13 +80,17 @@ static ssize_t dgram_received(int fd, void *bytes, size_t length, int flags, str
  */
 static bool is_dgram_after_all(int fd, const struct sockaddr *sa, socklen_t length)
 {
-	struct who who;
-	return unlikely(!addr_is_null(sa)) && length >= sizeof sa->sa_family &&
-	       (sa->sa_family == AF_INET || sa->sa_family == AF_INET6) &&
-	       hint_get(fd) == HINT_NONE && dgram_is(fd, &who);
+	if (likely(addr_is_null(sa)) || length < sizeof sa->sa_family ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6 &&
+	     sa->sa_family != AF_NETLINK) ||
+	    hint_get(fd) != HINT_NONE) {
+		return false;
+	}
+	ident_adopt(fd);
+	return dgram_hinted(fd);
 }
 
-/* Descriptors came from another process: some may be datagram sockets. */
+/* Descriptors came from another process: some may be sockets of messages. */
 static void rights_hint(struct msghdr *m)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -94,11 +98,10 @@ static void rights_hint(struct msghdr *m)
 			continue;
 		}
 		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
-			struct who who;
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
 			hint_set(fd, HINT_NONE);
-			(void)dgram_is(fd, &who);
+			ident_adopt(fd);
 		}
 	}
 }

@@ -6,6 +6,7 @@
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 #include "intercept/interfaces.h"
+#include "intercept/netlink.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -56,7 +57,8 @@ EXPORT int ioctl(int fd, ioctl_request given, ...)
 		unsent(fd, request, argument);
 		return 0;
 	}
-	if (request >= INTERFACES_FIRST && request <= INTERFACES_LAST && ident_is_ours(fd)) {
+	if (request >= INTERFACES_FIRST && request <= INTERFACES_LAST &&
+	    (netlink_hinted(fd) || ident_is_ours(fd))) {
 		return done("ioctl", fd, ifreq_answer(request, argument));
 	}
 	int result = real.ioctl(fd, request, argument);

@@ -6,6 +6,7 @@
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
+#include "intercept/netlink.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,7 +47,7 @@ static int remote_ours(int fd, const struct who *who, struct sockaddr *sa, sockl
 /* Without a hint the kernel is asked first, as for any foreign descriptor. If it was ours after
  * all, it has written a unix name over *length and *sa: put back what can be put back. */
 struct asked {
-	bool is_ours;
+	bool is_ours, is_netlink;
 	int result;
 };
 
@@ -66,15 +67,20 @@ static struct asked ask_first(name_call *call, int fd, struct sockaddr *sa, sock
 	/* Addresses that cannot be: the kernel answers EFAULT to them whoever's the socket is. */
 	bool is_sane = (uintptr_t)length >= 4096 && (intptr_t)length > 0;
 	socklen_t room = is_sane ? *length : 0;
+	struct rpc_ident own;
 	struct asked out = { .is_ours = false, .result = call(fd, sa, length) };
-	if (out.result < 0 || !is_sane || !maybe_ours(*length) || !ident_who(fd, who)) {
+	if (out.result < 0 || !is_sane || !maybe_ours(*length)) {
+		return out;
+	}
+	out.is_ours = ident_who(fd, who);
+	out.is_netlink = !out.is_ours && netlink_is(fd, &own);
+	if (!out.is_ours && !out.is_netlink) {
 		return out;
 	}
 	if (room > 0) {
 		memset(sa, 0, *length < room ? *length : room);
 	}
 	*length = room;
-	out.is_ours = true;
 	return out;
 }
 
@@ -83,9 +89,16 @@ EXPORT int getsockname(int fd, struct sockaddr *sa, socklen_t *length)
 	if (!on()) {
 		return real.getsockname(fd, sa, length);
 	}
+	if (netlink_hinted(fd)) {
+		return done("getsockname", fd, netlink_name(fd, RPC_NAME_LOCAL, sa, length));
+	}
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		struct asked asked = ask_first(real.getsockname, fd, sa, length, &who);
+		if (asked.is_netlink) {
+			return done("getsockname", fd,
+				    netlink_name(fd, RPC_NAME_LOCAL, sa, length));
+		}
 		if (!asked.is_ours) {
 			return asked.result;
 		}
@@ -98,9 +111,16 @@ EXPORT int getpeername(int fd, struct sockaddr *sa, socklen_t *length)
 	if (!on()) {
 		return real.getpeername(fd, sa, length);
 	}
+	if (netlink_hinted(fd)) {
+		return done("getpeername", fd, netlink_name(fd, RPC_NAME_REMOTE, sa, length));
+	}
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
 		struct asked asked = ask_first(real.getpeername, fd, sa, length, &who);
+		if (asked.is_netlink) {
+			return done("getpeername", fd,
+				    netlink_name(fd, RPC_NAME_REMOTE, sa, length));
+		}
 		if (!asked.is_ours) {
 			return asked.result;
 		}

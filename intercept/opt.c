@@ -12,6 +12,7 @@
 #include "intercept/dgram.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -355,6 +356,9 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	if (!on()) {
 		return real.setsockopt(fd, level, name, value, length);
 	}
+	if (netlink_hinted(fd)) {
+		return done("setsockopt", fd, netlink_setsockopt(fd, level, name, value, length));
+	}
 	if (level == SOL_SOCKET) {
 		enum rule rule = socket_rule(name);
 		if (rule == RULE_BOTH) {
@@ -457,6 +461,9 @@ EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *lengt
 {
 	if (!on()) {
 		return real.getsockopt(fd, level, name, value, length);
+	}
+	if (netlink_hinted(fd)) {
+		return done("getsockopt", fd, netlink_getsockopt(fd, level, name, value, length));
 	}
 	if (level == SOL_SOCKET) {
 		enum rule rule = socket_rule(name);

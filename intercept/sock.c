@@ -4,6 +4,7 @@
 #include "intercept/hint.h"
 #include "intercept/host.h"
 #include "intercept/intercept.h"
+#include "intercept/netlink.h"
 
 #include "rpc/sys.h"
 
@@ -143,6 +144,9 @@ EXPORT int socket(int family, int type, int protocol)
 		if (unlikely(host_socket_check(family) != 0)) {
 			return done("socket", -1, -EACCES);
 		}
+		if (netlink_wanted(family, type, protocol)) {
+			return done("socket", -1, netlink_open(type));
+		}
 		int fd = real.socket(family, type, protocol);
 		hint_set(fd, HINT_NONE);
 		return native("socket", -1, fd);
@@ -179,6 +183,9 @@ EXPORT int bind(int fd, const struct sockaddr *sa, socklen_t length)
 {
 	if (!on()) {
 		return real.bind(fd, sa, length);
+	}
+	if (netlink_hinted(fd)) {
+		return done("bind", fd, netlink_bind(fd, sa, length));
 	}
 	struct who who;
 	if (!ident_hinted(fd, &who)) {
@@ -249,6 +256,9 @@ EXPORT int listen(int fd, int backlog)
 EXPORT int shutdown(int fd, int how)
 {
 	struct who who;
+	if (on() && netlink_hinted(fd)) {
+		return done("shutdown", fd, -EOPNOTSUPP);
+	}
 	if (on() && hint_get(fd) == HINT_CONNECTED) {
 		int result = real.shutdown(fd, how);
 		if (how == SHUT_RDWR && result == 0) {

@@ -27,6 +27,7 @@ static const uint16_t least[] = {
 	[RPC_RESOLVE] = offsetof(struct rpc_resolve, bytes),
 	[RPC_INTERFACES] = sizeof(struct rpc_header),
 	[RPC_ROUTE] = sizeof(struct rpc_route),
+	[RPC_ROUTES] = sizeof(struct rpc_routes),
 };
 
 /* value_length must be covered by what arrived (SETOPT) or by what a reply can hold (GETOPT). */

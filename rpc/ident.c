@@ -74,18 +74,25 @@ static void address_read(const uint8_t *name, size_t at, uint8_t family, struct 
 	}
 }
 
+/* Are family and flags such as this kind has? */
+static bool is_kind(uint8_t kind, uint8_t family, uint8_t flags)
+{
+	if (kind == RPC_KIND_NETLINK) {
+		return family == AF_NETLINK && flags == 0;
+	}
+	return (kind == RPC_KIND_STREAM || kind == RPC_KIND_DGRAM || kind == RPC_KIND_PING ||
+		is_full(kind)) &&
+	       (family == AF_INET || family == AF_INET6) && (flags & ~KNOWN_FLAGS) == 0;
+}
+
 bool rpc_ident_read(const uint8_t *name, size_t length, struct rpc_ident *out)
 {
 	if (length < RPC_NAME_BARE_BYTES || memcmp(name, MAGIC, sizeof MAGIC) != 0) {
 		return false;
 	}
 	uint8_t kind = name[AT_KIND], family = name[AT_FAMILY], flags = name[AT_FLAGS];
-	if (kind != RPC_KIND_STREAM && kind != RPC_KIND_DGRAM && kind != RPC_KIND_PING &&
-	    !is_full(kind)) {
-		return false;
-	}
-	if (length != (is_full(kind) ? RPC_NAME_FULL_BYTES : RPC_NAME_BARE_BYTES) ||
-	    (family != AF_INET && family != AF_INET6) || (flags & ~KNOWN_FLAGS) != 0) {
+	if (!is_kind(kind, family, flags) ||
+	    length != (is_full(kind) ? RPC_NAME_FULL_BYTES : RPC_NAME_BARE_BYTES)) {
 		return false;
 	}
 	*out = (struct rpc_ident){ .kind = kind, .family = family, .flags = flags };

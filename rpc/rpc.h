@@ -44,6 +44,7 @@ enum rpc_op {
 	RPC_RESOLVE = 13,
 	RPC_INTERFACES = 14,
 	RPC_ROUTE = 15,
+	RPC_ROUTES = 16,
 };
 
 enum rpc_flag {
@@ -295,6 +296,30 @@ struct rpc_interface_addr {
 static_assert(sizeof(struct rpc_interface_addr) == 20, "wire layout");
 enum { RPC_INTERFACE_ADDRS_MAX = (RPC_MAX_BYTES - 48) / 20 };
 
+/* ROUTES: the managed routes, from number `first` on, as many as one message holds. */
+struct rpc_routes {
+	struct rpc_header h;
+	uint32_t first, pad;
+};
+static_assert(sizeof(struct rpc_routes) == 24, "wire layout");
+
+struct rpc_routes_reply { /* followed by `count` struct rpc_managed_route */
+	struct rpc_header h;
+	uint32_t count;
+	uint32_t total; /* that there are */
+};
+static_assert(sizeof(struct rpc_routes_reply) == 24, "wire layout");
+
+struct rpc_managed_route {
+	uint8_t target[16], via[16];
+	uint8_t family; /* AF_INET (both v4-mapped) or AF_INET6 */
+	uint8_t bits;
+	uint8_t has_via; /* 0: on the link */
+	uint8_t pad;
+};
+static_assert(sizeof(struct rpc_managed_route) == 36, "wire layout");
+enum { RPC_ROUTES_PIECE = (RPC_MAX_BYTES - 24) / 36 };
+
 /* One accepted connection, written by the service into a listener's B together with the new A. */
 enum { RPC_ACCEPT_MAGIC = 0x4143544e };
 /* The new A holds one byte that is not the peer's: whoever accepts reads it first. A queue that is
@@ -323,6 +348,7 @@ enum rpc_kind {
 	RPC_KIND_DGRAM = 'd',      /* A of a UDP socket */
 	RPC_KIND_PING = 'p',       /* A of a ping socket; the family says which */
 	RPC_KIND_PEER = 'u',       /* B of either, once it was connected for the first time */
+	RPC_KIND_NETLINK = 'n',    /* a virtual netlink socket, which has no B; id = port id */
 };
 
 enum rpc_name_flag {

@@ -8,20 +8,26 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* v4-mapped if need be; returns the family. */
+static uint8_t bytes_write(uint8_t out[16], const struct stack_ip *ip)
+{
+	if (ip->family == 4) {
+		memset(out, 0, 10);
+		out[10] = out[11] = 0xff;
+		memcpy(out + 12, ip->bytes, 4);
+		return AF_INET;
+	}
+	memcpy(out, ip->bytes, 16);
+	return AF_INET6;
+}
+
 static bool address_write(struct rpc_interface_addr *out, const struct stack_ip *ip)
 {
 	if (ip->family == 0) {
 		return false;
 	}
-	bool is_v4 = ip->family == 4;
-	*out =
-	    (struct rpc_interface_addr){ .family = is_v4 ? AF_INET : AF_INET6, .bits = ip->bits };
-	if (is_v4) {
-		out->addr[10] = out->addr[11] = 0xff;
-		memcpy(out->addr + 12, ip->bytes, 4);
-	} else {
-		memcpy(out->addr, ip->bytes, 16);
-	}
+	*out = (struct rpc_interface_addr){ .bits = ip->bits };
+	out->family = bytes_write(out->addr, ip);
 	return true;
 }
 
@@ -44,4 +50,21 @@ size_t interfaces_write(const struct net *net, struct rpc_interfaces *out)
 	count = (uint16_t)(count + address_write(&list[count], &net->link_local));
 	out->count = count;
 	return sizeof *out + count * sizeof *list;
+}
+
+size_t interfaces_routes_write(const struct net *net, uint32_t first, struct rpc_routes_reply *out)
+{
+	struct rpc_managed_route *list = (void *)(out + 1);
+	*out = (struct rpc_routes_reply){ .total = (uint32_t)net->route_count };
+	for (size_t i = first; i < net->route_count && out->count < RPC_ROUTES_PIECE; i++) {
+		const struct stack_route *route = &net->routes[i];
+		struct rpc_managed_route *r = &list[out->count++];
+		*r = (struct rpc_managed_route){ .bits = route->target.bits,
+						 .has_via = route->via.family != 0 };
+		r->family = bytes_write(r->target, &route->target);
+		if (r->has_via) {
+			(void)bytes_write(r->via, &route->via);
+		}
+	}
+	return sizeof *out + out->count * sizeof *list;
 }

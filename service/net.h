@@ -29,8 +29,10 @@ struct net {
 	size_t address_count;
 	struct stack_ip addresses[STACK_MAX_ADDRESSES]; /* as last given to the stack */
 	struct stack_ip link_local;                     /* likewise; family 0 = none */
-	bool is_ok;                                     /* status OK and at least one address */
-	char socket_path[512];                          /* HOME/nc_<nwid>, the "device name" */
+	size_t route_count;
+	struct stack_route routes[STACK_MAX_ROUTES]; /* likewise */
+	bool is_ok;                                  /* status OK and at least one address */
+	char socket_path[512];                       /* HOME/nc_<nwid>, the "device name" */
 	struct resolver *resolver; /* resolver.h; NULL until a name is asked for */
 	char domain[129];          /* of the names of its members, pushed; empty = none */
 	struct stack_ip dns[ZT_MAX_DNS_SERVERS]; /* pushed, if allowDNS is on */

@@ -150,7 +150,10 @@ static void routes_update(struct net *net, const struct zt_network_view *view)
 	if (error != 0) {
 		errno = -error;
 		log_err_errno("net", "cannot set the routes nwid=%016llx", id_of(net));
+		return;
 	}
+	memcpy(net->routes, list, count * sizeof *list);
+	net->route_count = count;
 }
 
 /* The stack's MTU is fixed when it is made. As long as no program has a socket, it is made anew. */

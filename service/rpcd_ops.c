@@ -324,6 +324,16 @@ static void on_interfaces(struct request *q)
 	answer(q, &r->h, length, 0);
 }
 
+static void on_routes(struct request *q)
+{
+	uint64_t bytes[RPC_MAX_BYTES / sizeof(uint64_t)];
+	struct rpc_routes m;
+	struct rpc_routes_reply *r = (void *)bytes;
+	memcpy(&m, q->bytes, sizeof m);
+	size_t length = interfaces_routes_write(q->vhost->net, m.first, r);
+	answer(q, &r->h, length, 0);
+}
+
 static void on_route(struct request *q)
 {
 	struct rpc_route m;
@@ -360,6 +370,7 @@ static const struct {
 	[RPC_RESOLVE] = { on_resolve, NEEDS_REPLY },
 	[RPC_INTERFACES] = { on_interfaces, NEEDS_REPLY },
 	[RPC_ROUTE] = { on_route, NEEDS_SOCKET },
+	[RPC_ROUTES] = { on_routes, NEEDS_REPLY },
 };
 
 static int request_run(struct request *q)

@@ -109,7 +109,7 @@ static void make_plausible(uint8_t *bytes)
 	};
 	enum { ADDRESSES = sizeof addresses / sizeof addresses[0] };
 	struct rpc_header *h = (void *)bytes;
-	h->op %= RPC_ROUTE + 2;
+	h->op %= RPC_ROUTES + 2;
 	h->flags |= RPC_HAVE_FD | RPC_HAVE_REPLY;
 	if (h->op == RPC_BIND || h->op == RPC_CONNECT) {
 		struct rpc_bind *m = (void *)bytes;

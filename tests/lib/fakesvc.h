@@ -37,7 +37,7 @@ enum fakesvc_fault {
 	FAKE_FAULTS,
 };
 
-enum { FAKE_OPS = 16 };
+enum { FAKE_OPS = 17 };
 
 struct fakesvc_shared {
 	uint32_t requests[FAKE_OPS]; /* how many of each op arrived */

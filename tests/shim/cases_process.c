@@ -152,7 +152,7 @@ CASE(CASE_TCP, process_fork_makes_sockets)
 }
 
 /* Runs this program's helper in a new image with `fd` as descriptor 5. */
-static void exec_helper(const char *what, int fd)
+void exec_helper(const char *what, int fd)
 {
 	(void)fflush(stdout);
 	int pid = fork();
@@ -241,7 +241,7 @@ CASE(CASE_TCP, process_posix_spawn)
 
 /* ---- SCM_RIGHTS ------------------------------------------------------------------------------ */
 
-static long rights_send(int channel, int fd)
+long rights_send(int channel, int fd)
 {
 	union {
 		struct cmsghdr header;
@@ -258,7 +258,7 @@ static long rights_send(int channel, int fd)
 	return sendmsg(channel, &m, 0);
 }
 
-static int rights_receive(int channel)
+int rights_receive(int channel)
 {
 	union {
 		struct cmsghdr header;

@@ -3,6 +3,8 @@
 #include "tests/shim/helper.h"
 #include "tests/shim/shim.h"
 
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,30 @@ static void datagram(void)
 	show("exec sendto", sendto(5, "abc", 3, 0, (struct sockaddr *)&sa, length));
 }
 
+/* A netlink socket. */
+static void netlink(void)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg link;
+	} q = { .h = { .nlmsg_len = sizeof q,
+		       .nlmsg_type = RTM_GETLINK,
+		       .nlmsg_flags = NLM_F_REQUEST,
+		       .nlmsg_seq = 3 },
+		.link = { .ifi_index = 1 } };
+	struct sockaddr_nl name = { .nl_pid = 0 };
+	socklen_t length = sizeof name;
+	_Alignas(16) char bytes[8192];
+	show("getsockname", getsockname(5, (struct sockaddr *)&name, &length));
+	show_int("family", name.nl_family);
+	show("write", write(5, &q, sizeof q));
+	ssize_t n = read(5, bytes, sizeof bytes);
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
+	show_int("whole", n > 0 && h->nlmsg_len == (size_t)n);
+	show_int("type", h->nlmsg_type);
+	show_int("to us", h->nlmsg_pid == name.nl_pid && h->nlmsg_seq == q.h.nlmsg_seq);
+}
+
 int helper_main(int argc, char **argv)
 {
 	/* Lines must not wait in a buffer when a child of ours writes. */
@@ -68,6 +94,8 @@ int helper_main(int argc, char **argv)
 		bound();
 	} else if (strcmp(argv[0], "datagram") == 0) {
 		datagram();
+	} else if (strcmp(argv[0], "netlink") == 0) {
+		netlink();
 	} else if (strcmp(argv[0], "closed") == 0) {
 		show("exec closed", getsockname((int)strtol(argv[1], NULL, 10), NULL, NULL));
 	}

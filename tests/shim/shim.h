@@ -106,6 +106,11 @@ long drain(int fd, int *error);
 /* A child: 0 in it. Joined by child_join(), which shows how it ended. */
 void child_join(const char *label, int pid);
 _Noreturn void die(const char *what);
+/* A descriptor over a unix socket (cases_process.c). */
+long rights_send(int channel, int fd);
+int rights_receive(int channel);
+/* Run this program's helper in a new image with `fd` as descriptor 5. */
+void exec_helper(const char *what, int fd);
 
 /* ---- the peer -------------------------------------------------------------------------------- */
 

@@ -64,6 +64,26 @@ static void test_names_round_trip(void **state)
 	assert_same(&in, &out);
 }
 
+/* A netlink socket has its own family, and no other has it. */
+static void test_netlink_names(void **state)
+{
+	uint8_t bytes[RPC_NAME_MAX_BYTES];
+	struct rpc_ident in = { .kind = RPC_KIND_NETLINK, .family = AF_NETLINK, .id = 4711 }, out;
+	(void)state;
+	assert_int_equal(rpc_ident_write(&in, bytes), RPC_NAME_BARE_BYTES);
+	assert_true(rpc_ident_read(bytes, RPC_NAME_BARE_BYTES, &out));
+	assert_same(&in, &out);
+	in.family = AF_INET;
+	(void)rpc_ident_write(&in, bytes);
+	assert_false(rpc_ident_read(bytes, RPC_NAME_BARE_BYTES, &out));
+	in = (struct rpc_ident){ .kind = RPC_KIND_DGRAM, .family = AF_NETLINK };
+	(void)rpc_ident_write(&in, bytes);
+	assert_false(rpc_ident_read(bytes, RPC_NAME_BARE_BYTES, &out));
+	in = (struct rpc_ident){ .kind = RPC_KIND_NETLINK, .family = AF_NETLINK, .flags = 2 };
+	(void)rpc_ident_write(&in, bytes);
+	assert_false(rpc_ident_read(bytes, RPC_NAME_BARE_BYTES, &out));
+}
+
 /* Two link-local addresses share their scope; others have none. */
 static void test_scopes(void **state)
 {
@@ -150,7 +170,8 @@ static const struct {
 	{ RPC_RESOLVE, offsetof(struct rpc_resolve, bytes) },
 	{ RPC_INTERFACES, sizeof(struct rpc_header) },
 	{ RPC_ROUTE, sizeof(struct rpc_route) },
-	{ RPC_ROUTE + 1, sizeof(struct rpc_header) },
+	{ RPC_ROUTES, sizeof(struct rpc_routes) },
+	{ RPC_ROUTES + 1, sizeof(struct rpc_header) },
 	{ 0xffff, sizeof(struct rpc_header) },
 };
 
@@ -212,6 +233,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_round_trip),
+		cmocka_unit_test(test_netlink_names),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_a_scope_of_nobody_is_hostile),
 		cmocka_unit_test(test_names_every_length),

@@ -149,6 +149,47 @@ static void test_unknown_and_longer(void **state)
 }
 
 /* A descriptor counts only if it is the one that was handed out (decision S2). */
+/* Managed routes come in pieces. */
+static void test_routes(void **state)
+{
+	struct rig r;
+	struct {
+		struct rpc_routes_reply head;
+		struct rpc_managed_route list[RPC_ROUTES_PIECE];
+	} reply;
+	enum { COUNT = RPC_ROUTES_PIECE + 2 };
+	(void)state;
+	rig_open(&r, true);
+	r.net.route_count = COUNT;
+	for (uint8_t i = 0; i < COUNT; i++) {
+		struct stack_route *route = &r.net.routes[i];
+		route->target = (struct stack_ip){ .family = 4, .bits = 24, .bytes = { 10, 1, i } };
+		route->via = (struct stack_ip){ .family = 6, .bytes = { 0xfd, [15] = i } };
+		if (i % 2) {
+			route->via.family = 0;
+		}
+	}
+	for (uint32_t first = 0; first <= COUNT + 1; first++) {
+		struct rpc_routes m = { .h = { .op = RPC_ROUTES }, .first = first };
+		uint32_t left = first < COUNT ? COUNT - first : 0;
+		int from = rig_send(&r, &m, sizeof m, -1);
+		assert_int_equal(rig_reply(&r, from, &reply, sizeof reply, NULL), 0);
+		assert_int_equal(reply.head.total, COUNT);
+		assert_int_equal(reply.head.count,
+				 left < RPC_ROUTES_PIECE ? left : RPC_ROUTES_PIECE);
+		for (uint32_t i = 0; i < reply.head.count; i++) {
+			const struct rpc_managed_route *route = &reply.list[i];
+			assert_int_equal(route->family, AF_INET);
+			assert_int_equal(route->bits, 24);
+			assert_int_equal(route->target[11], 0xff);
+			assert_int_equal(route->target[14], first + i);
+			assert_int_equal(route->has_via, (first + i) % 2 == 0);
+			assert_int_equal(route->via[15], route->has_via ? first + i : 0);
+		}
+	}
+	rig_close(&r);
+}
+
 static void test_forged_descriptors(void **state)
 {
 	(void)state;
@@ -548,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_malformed_closes_only_its_connection),
 		cmocka_unit_test(test_request_before_hello),
 		cmocka_unit_test(test_unknown_and_longer),
+		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_forged_descriptors),
 		cmocka_unit_test(test_forged_name_from_another_namespace),
 		cmocka_unit_test(test_who_may_connect),
