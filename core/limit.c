@@ -53,6 +53,14 @@ bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms)
 	return true;
 }
 
+bool limit_quota_has(struct limit_quota *quota, int64_t now_ms, int64_t window_ms, uint32_t max)
+{
+	if (quota->used == 0 || now_ms - quota->since_ms >= window_ms) {
+		*quota = (struct limit_quota){ .since_ms = now_ms };
+	}
+	return quota->used < max;
+}
+
 uint32_t limit_neighbour_bucket(const struct zt_endpoint *from)
 {
 	uint32_t h = 0;

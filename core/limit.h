@@ -26,6 +26,14 @@ bool limit_bucket_take(struct limit_bucket *bucket, int64_t now_ms);
 /* Would limit_bucket_take pass? Takes nothing. */
 bool limit_bucket_has(const struct limit_bucket *bucket, int64_t now_ms);
 
+/* At most so many within a window that begins with the first; all zero at first. */
+struct limit_quota {
+	int64_t since_ms;
+	uint32_t used;
+};
+/* Is one left? Begins a new window if the last is over; whoever takes it adds 1 to `used`. */
+bool limit_quota_has(struct limit_quota *quota, int64_t now_ms, int64_t window_ms, uint32_t max);
+
 /* Gate 15.1: identity checks of strangers, one per interval and neighbourhood (IPv4 /24, IPv6 /48;
  * neighbourhoods that hash alike share). */
 struct limit_neighbours { /* all zero at first */

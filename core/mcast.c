@@ -188,6 +188,13 @@ enum mcast_added mcast_add(struct mcast *mcast, const struct group_id *id, uint6
 	return MCAST_ADDED;
 }
 
+bool mcast_has(const struct mcast *mcast, const struct group_id *id, uint64_t address)
+{
+	const struct mcast_group *group = mcast_find(mcast, id);
+	uint32_t i = group ? member_place(group, address) : 0;
+	return group && i < group->count && group->members[i].address == address;
+}
+
 void mcast_remove(struct mcast *mcast, const struct group_id *id, uint64_t address)
 {
 	struct mcast_group *group = mcast_find(mcast, id);

@@ -16,7 +16,10 @@
 enum {
 	MCAST_GROUPS_MAX = 65536,
 	MCAST_MEMBERS_MAX = 262144, /* of all groups together: 4 MiB */
-	MCAST_PENDING_MAX = 64,     /* frames waiting, of all groups (8.3: 32 of one) */
+	/* Entries that one announcer may make within VL2_MULTICAST_LIKE_EXPIRE_MS: it holds twice
+	 * that at most, a sixteenth of the groups (decision 260). */
+	MCAST_NEWS_MAX = 2048,
+	MCAST_PENDING_MAX = 64, /* frames waiting, of all groups (8.3: 32 of one) */
 	MCAST_PENDING_DATA_MAX = 10000,
 };
 
@@ -61,6 +64,7 @@ struct mcast_group *mcast_get(struct mcast *mcast, const struct group_id *id);
 enum mcast_added { MCAST_ADDED, MCAST_REFRESHED, MCAST_FULL };
 enum mcast_added mcast_add(struct mcast *mcast, const struct group_id *id, uint64_t address,
 			   int64_t now_ms);
+bool mcast_has(const struct mcast *mcast, const struct group_id *id, uint64_t address);
 void mcast_remove(struct mcast *mcast, const struct group_id *id, uint64_t address);
 /* Everything about a network that was left. */
 void mcast_forget(struct mcast *mcast, uint64_t nwid);

@@ -12,6 +12,7 @@
 
 #include "core/addr.h"
 #include "core/limit.h"
+#include "core/peer.h"
 #include "core/proto.h"
 
 enum {
@@ -155,8 +156,8 @@ static void pending_send(void *context, const struct mcast_out *frame)
 	copy_send(context, frame);
 }
 
-/* Somebody is in a group. If that is news, frames that wait go out to it. */
-static void member_learnt(struct zt_node *node, struct zt_now now, const struct group_id *group,
+/* Somebody is in a group. If that is news, frames that wait go out to it, and it is true. */
+static bool member_learnt(struct zt_node *node, struct zt_now now, const struct group_id *group,
 			  uint64_t address)
 {
 	struct mcast *mcast = &node_vl2(node)->mcast;
@@ -165,7 +166,7 @@ static void member_learnt(struct zt_node *node, struct zt_now now, const struct 
 		node_count(node, ZT_COUNT_DROP_MEMORY);
 	}
 	if (added != MCAST_ADDED) {
-		return;
+		return false;
 	}
 	vl2_sweep_later(node, now);
 	struct network *network = vl2_network(node, group->nwid);
@@ -175,6 +176,7 @@ static void member_learnt(struct zt_node *node, struct zt_now now, const struct 
 		};
 		mcast_pending_each(mcast, group, now.mono_ms, pending_send, &copies);
 	}
+	return true;
 }
 
 /* ---- being the directory ----------------------------------------------------------------------
@@ -186,6 +188,17 @@ static bool is_welcome(struct zt_node *node, struct zt_now now, uint64_t nwid, s
 	struct network *network = vl2_network(node, nwid);
 	return (network && gate_is_open(node, now, network, in)) || node_is_root(node) ||
 	       gate_is_authorised(node, now, nwid, in->source);
+}
+
+/* May the peer make this entry? What it has made before it may refresh at any time; of new ones
+ * there is a limit, so that one member cannot fill the table that all networks share (decision
+ * 260). */
+static bool may_announce(struct zt_node *node, struct zt_now now, const struct packet_in *in,
+			 const struct group_id *group)
+{
+	return limit_quota_has(peer_groups(in->peer), now.mono_ms, VL2_MULTICAST_LIKE_EXPIRE_MS,
+			       MCAST_NEWS_MAX) ||
+	       mcast_has(&node_vl2(node)->mcast, group, in->source);
 }
 
 enum vl2_result on_like(struct zt_node *node, struct zt_now now, struct packet_in *in)
@@ -203,10 +216,12 @@ enum vl2_result on_like(struct zt_node *node, struct zt_now now, struct packet_i
 			judged = group.nwid;
 			is_ok = is_welcome(node, now, judged, in);
 		}
-		if (is_ok) {
-			member_learnt(node, now, &group, in->source);
-		} else {
+		if (!is_ok) {
 			node_count(node, ZT_COUNT_DROP_UNTRUSTED);
+		} else if (!may_announce(node, now, in, &group)) {
+			node_count(node, ZT_COUNT_DROP_RATE);
+		} else if (member_learnt(node, now, &group, in->source)) {
+			peer_groups(in->peer)->used++;
 		}
 	}
 	return VL2_DONE;
@@ -291,7 +306,7 @@ static enum vl2_result members_learnt(struct zt_node *node, struct zt_now now,
 		    (group && group->count >= GATHERED_MAX)) {
 			continue;
 		}
-		member_learnt(node, now, &gathered->group, address);
+		(void)member_learnt(node, now, &gathered->group, address);
 	}
 	return VL2_DONE;
 }

@@ -304,6 +304,11 @@ bool peer_has_path(const struct peer *peer, struct zt_now now)
 	return peer_best_path(peer, now.mono_ms) != NULL;
 }
 
+struct limit_quota *peer_groups(struct peer *peer)
+{
+	return &peer->groups;
+}
+
 int64_t peer_last_receive_ms(const struct peer *peer)
 {
 	return peer->last_receive_ms;

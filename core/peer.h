@@ -8,6 +8,7 @@
 struct zt_node;
 struct peer;
 struct identity;
+struct limit_quota;
 
 /* The peer of that address, or NULL while its identity is unknown. Borrowed: a peer may be
  * forgotten by any later call into the node, so remember addresses. O(1). */
@@ -23,6 +24,8 @@ bool peer_has_path(const struct peer *peer, struct zt_now now);
 bool peer_is_near(const struct peer *peer, struct zt_now now, unsigned *latency_ms);
 /* A network of ours names it (vl1 12.1): keep in touch until then, although it sends us nothing. */
 void peer_want(struct zt_node *node, struct zt_now now, struct peer *peer, int64_t until_ms);
+/* New entries that it made in the directory of groups (vl2 8.1; MCAST_NEWS_MAX). */
+struct limit_quota *peer_groups(struct peer *peer);
 /* When something authentic last came, mono ms. */
 int64_t peer_last_receive_ms(const struct peer *peer);
 

@@ -7,6 +7,7 @@
 #include "core/deadline.h"
 #include "core/dedup.h"
 #include "core/identity.h"
+#include "core/limit.h"
 #include "core/msg1.h"
 #include "core/path.h"
 #include "core/peer.h"
@@ -33,6 +34,7 @@ struct peer {
 	int64_t last_push_ms;    /* our PUSH_DIRECT_PATHS to it */
 	int64_t last_push_in_ms; /* gate 15.4 */
 	unsigned push_in_count;
+	struct limit_quota groups;    /* entries that it made in the directory (vl2 8) */
 	int64_t last_whois_answer_ms; /* gate 15.3 */
 	int64_t last_hints_ms;        /* its hints were tried (vl1 10.5) */
 	unsigned attempts;            /* upstreams: tries without an answer */

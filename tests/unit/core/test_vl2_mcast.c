@@ -50,6 +50,34 @@ static void the_directory_is_for_members(void **state)
 	cast_free(c);
 }
 
+/* One member cannot fill the table that all share; its entries stay fresh nevertheless. */
+static void one_announcer_has_a_limit(void **state)
+{
+	(void)state;
+	struct cast *c = cast_joined();
+	struct mcast *mcast = &c->v.node->vl2->mcast;
+	cast_prove(c, THIRD);
+	cast_prove(c, REMOTE);
+	for (uint32_t adi = 1; adi <= MCAST_NEWS_MAX + 10; adi++) {
+		like(c, THIRD, ADDR_MAC_BROADCAST, adi);
+	}
+	assert_int_equal(mcast->member_count, MCAST_NEWS_MAX);
+	assert_int_equal(zt_counter(c->v.node, ZT_COUNT_DROP_RATE), 10);
+	like(c, REMOTE, ADDR_MAC_BROADCAST, 1);
+	assert_int_equal(mcast->member_count, MCAST_NEWS_MAX + 1);
+	/* Known ones are refreshed: of the first sweep they alone are left. */
+	vl2node_advance(&c->v, VL2_MULTICAST_LIKE_EXPIRE_MS - 1);
+	like(c, THIRD, ADDR_MAC_BROADCAST, 7);
+	vl2node_advance(&c->v, 1);
+	mcast_sweep(mcast, c->v.now.mono_ms);
+	assert_int_equal(mcast->member_count, 1);
+	/* And now there is room for as many again. */
+	cast_prove(c, THIRD);
+	like(c, THIRD, ADDR_MAC_BROADCAST, MCAST_NEWS_MAX + 1);
+	assert_int_equal(mcast->member_count, 2);
+	cast_free(c);
+}
+
 /* Two members that only announce to each other fall silent (decision 140). */
 static void announcements_alone_are_no_reason_to_announce(void **state)
 {
@@ -219,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_directory_is_for_members),
+		cmocka_unit_test(one_announcer_has_a_limit),
 		cmocka_unit_test(announcements_alone_are_no_reason_to_announce),
 		cmocka_unit_test(a_frame_waits_for_members_of_its_group),
 		cmocka_unit_test(multicast_frames_are_checked),
