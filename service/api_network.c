@@ -74,6 +74,17 @@ static void network_get(struct service *service, uint64_t nwid, int64_t wait_ms,
 	api_reply_json(reply, net ? 200 : 404, net ? network_json(service, net) : json_object());
 }
 
+/* Why a join failed, for whoever asked; the log has the particulars. */
+static json_t *join_refusal(int error)
+{
+	if (error == -ELIBBAD) {
+		return json_string("the stack library (liblwip.so) does not fit this service: "
+				   "build or install both together");
+	}
+	return json_sprintf("%s; the service's log says what failed",
+			    error != 0 ? strerror(-error) : "joining failed");
+}
+
 static void network_post(struct service *service, uint64_t nwid, const struct api_request *request,
 			 struct api_reply *reply)
 {
@@ -83,9 +94,7 @@ static void network_post(struct service *service, uint64_t nwid, const struct ap
 		net = net_find(service, nwid);
 		if (error != 0 || !net) {
 			api_reply_json(reply, 500,
-				       json_pack("{s:s}", "error",
-						 error != 0 ? strerror(-error)
-							    : "joining failed; see the log"));
+				       json_pack("{s:o}", "error", join_refusal(error)));
 			return;
 		}
 	}

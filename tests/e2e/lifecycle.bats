@@ -138,6 +138,19 @@ teardown() {
   wait_for 20 universe_ipv4 a "$NWID"
 }
 
+@test "a stack library of another version refuses the network, with a sentence for who joins" {
+  mkdir "$WORK/bin"
+  cp -L "$BIN/zerotier-netcon-service" "$WORK/bin/"
+  cp -L "$BIN/libzerotierintercept.so" "$WORK/bin/liblwip.so" # a library, but not that one
+  BIN=$WORK/bin universe_start root
+  wait_for 10 is_online root
+  run "$BIN/zerotier-cli" -D"$WORK/root" join "$(universe_address root)000001"
+  [ "$status" -ne 0 ]
+  [[ "$output" == *"liblwip.so"*"build or install both together"* ]]
+  [[ "$("$BIN/zerotier-cli" -D"$WORK/root" -j listnetworks)" != *nwid* ]]
+  is_online root
+}
+
 @test "leaving removes the network's socket and files" {
   universe_start root
   local nwid
