@@ -6,6 +6,7 @@
  * file is opened for each line, so no descriptor of ours lies around in the program. Lines are put
  * together by hand: no stdio, no locale, no memory, in signal handlers too.
  */
+#include "intercept/hint.h"
 #include "intercept/intercept.h"
 
 #include "rpc/sys.h"
@@ -277,7 +278,8 @@ void debug_explain(const char *call, int fd, int result)
 	begin_call(&line, call, fd);
 	add_result(&line, result);
 	/* connect() may have given it to the host (host.h) */
-	add(&line, fd >= 0 && !ident_is_ours(fd) ? ": host" : verdict(result));
+	bool is_hosts = fd >= 0 && hint_get(fd) != HINT_NETLINK && !ident_is_ours(fd);
+	add(&line, is_hosts ? ": host" : verdict(result));
 	if (result >= 0 && ident_who(makes_one ? result : fd, &who) && who.state != WHO_UNNAMED) {
 		add(&line, who.state == WHO_LISTENING ? " at" : " from");
 		add_addr(&line, &who.local);

@@ -467,8 +467,34 @@ static int int_out(int number, void *value, socklen_t *length)
 	return 0;
 }
 
+/* One bit for each group, in words of 32; as much as there is room for, and how much there is. */
+static int groups_out(int fd, uint8_t *value, socklen_t *length)
+{
+	uint32_t words[(RTNLGRP_MAX + 31) / 32] = { 0 };
+	if (!addr_readable(length, sizeof *length)) {
+		return -EFAULT;
+	}
+	if ((int)*length < 0) {
+		return -EINVAL;
+	}
+	words[0] = (uint32_t)(state_get(fd) >> GROUPS_AT) & GROUPS_MASK;
+	size_t room = *length - *length % sizeof *words;
+	size_t copied = room < sizeof words ? room : sizeof words;
+	if (!addr_readable(value, copied)) {
+		return -EFAULT;
+	}
+	if (copied > 0) {
+		memcpy(value, words, copied);
+	}
+	*length = sizeof words;
+	return 0;
+}
+
 int netlink_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
+	if (level == SOL_NETLINK && name == NETLINK_LIST_MEMBERSHIPS) {
+		return groups_out(fd, value, length);
+	}
 	if (level == SOL_NETLINK) {
 		uint64_t bit = option_bit(name);
 		return bit ? int_out((state_get(fd) & bit) != 0, value, length) : -ENOPROTOOPT;

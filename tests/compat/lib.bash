@@ -16,7 +16,7 @@
 compat_up() {
   local user
   UNIVERSE_NETCON='{"allow": ['
-  for user in nobody www-data postgres git; do
+  for user in nobody www-data postgres git avahi; do
     if id "$user" >/dev/null 2>&1; then UNIVERSE_NETCON+="$(id -u "$user"),"; fi
   done
   UNIVERSE_NETCON=${UNIVERSE_NETCON%,}']}'

@@ -118,3 +118,12 @@ PY
   wait_for 20 told_again "1 2"
   exec 7>&-
 }
+
+@test "ZT_NC_EXPLAIN says that it is virtual, or the host's" {
+  ZT_NC_EXPLAIN=$WORK/explain on b ip -j link >"$WORK/link"
+  grep -q "^.*socket() = [0-9]*: virtual" "$WORK/explain"
+  grep -q "bind([0-9]*) = 0: virtual" "$WORK/explain"
+  run ! grep -q ": host" "$WORK/explain"
+  ZT_NC_NETLINK=host ZT_NC_EXPLAIN=$WORK/explain-host on b ip -j link >"$WORK/link"
+  grep -q "socket() = [0-9]*: host, AF_NETLINK" "$WORK/explain-host"
+}

@@ -254,6 +254,14 @@ CASE(CASE_ONCE, netlink_options)
 	show_nl_name("joined", fd);
 	show("leave", set_int(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, RTNLGRP_LINK));
 	show_nl_name("left", fd);
+	uint32_t groups[4] = { 0 };
+	socklen_t length = sizeof groups;
+	show("memberships", getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups, &length));
+	show_int("length", length);
+	show_int("groups", groups[0]);
+	length = 3;
+	show("no room", getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, NULL, &length));
+	show_int("length", length);
 	show("group 0", set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 0));
 	show("group 9999", set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, 9999));
 	show("unknown", set_int(fd, SOL_NETLINK, 99, 1));
