@@ -58,6 +58,14 @@ void ident_adopt(int fd)
 	}
 }
 
+bool ident_is_short_cut(int fd)
+{
+	struct rpc_ident own, peer;
+	return own_read(fd, &own) &&
+	       (own.kind == RPC_KIND_CONNECTION ||
+		(name_read(SYS_getpeername, fd, &peer) && (peer.flags & RPC_SIDE_ACCEPTOR)));
+}
+
 bool ident_is_listener(int fd)
 {
 	struct rpc_ident peer;

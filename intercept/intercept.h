@@ -62,6 +62,8 @@ bool ident_is_ours(int fd);
 /* A descriptor that came from elsewhere: set the hint of one whose messages are not the kernel's
  * (datagrams, netlink). One system call for any that is not ours. */
 void ident_adopt(int fd);
+/* One of ours whose other end another program holds, not the service? Two system calls at most. */
+bool ident_is_short_cut(int fd);
 /* Is it one that listens? One getpeername(): only the service's ends have such names. */
 bool ident_is_listener(int fd);
 /* The same, and what it is. Two system calls at most. */

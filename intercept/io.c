@@ -12,6 +12,7 @@
  */
 #undef _FORTIFY_SOURCE /* we define what it would redirect */
 #include "intercept/dgram.h"
+#include "intercept/epipe.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 
@@ -19,7 +20,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -108,40 +108,16 @@ static void rights_hint(struct msghdr *m)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* For a socket that is probably ours SIGPIPE is raised here, because what the kernel calls EPIPE
- * may have to be ECONNRESET. */
+/* For a socket that is probably ours SIGPIPE is raised by us (epipe.c), because what the kernel
+ * calls EPIPE may have to be ECONNRESET. */
 static int send_flags(int fd, int flags)
 {
 	return hint_get(fd) == HINT_NONE ? flags : flags | MSG_NOSIGNAL;
 }
 
-static ssize_t broken_pipe(int fd, int flags)
+static inline bool is_epipe(ssize_t result)
 {
-	if (hint_get(fd) != HINT_NONE && !(flags & MSG_NOSIGNAL)) {
-		(void)sys(SYS_tgkill, sys(SYS_getpid, 0), sys(SYS_gettid, 0), SIGPIPE);
-	}
-	return done("send", fd, -EPIPE);
-}
-
-/* The kernel said EPIPE. Linux reports the error of a TCP socket first, once. */
-static ssize_t after_epipe(int fd, int flags)
-{
-	int error = 0;
-	socklen_t length = sizeof error;
-	if (!ident_is_ours(fd)) {
-		errno = EPIPE;
-		return -1;
-	}
-	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &length) >= 0 && error != 0) {
-		int known = opt_take_error(fd);
-		return done("send", fd, known > 0 ? -known : -error);
-	}
-	return broken_pipe(fd, flags);
-}
-
-static inline ssize_t sent(int fd, int flags, ssize_t result)
-{
-	return likely(result >= 0) || errno != EPIPE ? result : after_epipe(fd, flags);
+	return unlikely(result < 0) && errno == EPIPE;
 }
 
 EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
@@ -153,9 +129,10 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 		return dgram_sent(fd, bytes, length, flags, NULL, 0);
 	}
 	if (unlikely(is_dataless(fd))) {
-		return broken_pipe(fd, flags);
+		return epipe_raise(fd, flags);
 	}
-	return sent(fd, flags, real.send(fd, bytes, length, send_flags(fd, flags)));
+	ssize_t result = real.send(fd, bytes, length, send_flags(fd, flags));
+	return is_epipe(result) ? epipe_explained(fd, flags, length) : result;
 }
 
 /* MSG_FASTOPEN on a socket that is not connected: the handshake first. 0 = go on sending. */
@@ -184,13 +161,13 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags,
 		}
 	}
 	if (unlikely(is_dataless(fd))) {
-		return broken_pipe(fd, flags);
+		return epipe_raise(fd, flags);
 	}
 	ssize_t result = real.sendto(fd, bytes, length, send_flags(fd, flags), sa, sa_length);
 	if (result < 0 && errno == EISCONN && sa && ident_is_ours(fd)) {
 		result = real.sendto(fd, bytes, length, send_flags(fd, flags), NULL, 0);
 	}
-	return sent(fd, flags, result);
+	return is_epipe(result) ? epipe_explained(fd, flags, length) : result;
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
@@ -211,7 +188,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 		}
 	}
 	if (unlikely(is_dataless(fd))) {
-		return broken_pipe(fd, flags);
+		return epipe_raise(fd, flags);
 	}
 	ssize_t result = real.sendmsg(fd, m, send_flags(fd, flags));
 	if (result < 0 && errno == EISCONN && ident_is_ours(fd)) {
@@ -220,7 +197,9 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 		bare.msg_namelen = 0;
 		result = real.sendmsg(fd, &bare, send_flags(fd, flags));
 	}
-	return sent(fd, flags, result);
+	return is_epipe(result)
+		   ? epipe_explained(fd, flags, epipe_length(m->msg_iov, m->msg_iovlen))
+		   : result;
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags)
@@ -232,7 +211,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags)
 		return (int)dgram_done("sendmmsg", fd, dgram_sendmmsg(fd, m, count, (int)flags));
 	}
 	if (unlikely(is_dataless(fd))) {
-		return (int)broken_pipe(fd, flags);
+		return (int)epipe_raise(fd, flags);
 	}
 	int result = real.sendmmsg(fd, m, count, (mmsg_flags)send_flags(fd, (int)flags));
 	if (result < 0 && errno == EISCONN && count > 0 && ident_is_ours(fd)) {
@@ -247,7 +226,13 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned count, mmsg_flags flags)
 		}
 		return (int)i;
 	}
-	return (int)sent(fd, flags, result);
+	if (is_epipe(result) && count > 0) { /* of the first one */
+		ssize_t n = epipe_explained(
+		    fd, (int)flags, epipe_length(m->msg_hdr.msg_iov, m->msg_hdr.msg_iovlen));
+		m->msg_len = n < 0 ? m->msg_len : (unsigned)n;
+		return n < 0 ? -1 : 1;
+	}
+	return result;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 CASE(CASE_TCP, end_fresh_calls)
@@ -322,6 +323,58 @@ CASE(CASE_TCP, end_sigpipe_counted)
 	show_int("signals then", signals);
 	show("send nosignal", send(fd, "x", 1, MSG_NOSIGNAL));
 	show_int("signals still", signals);
+}
+
+/* The first bytes after the peer's close are taken, whoever holds the socket; the next ones are not. */
+CASE(CASE_TCP, end_write_after_close)
+{
+	int fd = connected(0), copy = dup(fd);
+	(void)signal(SIGPIPE, SIG_IGN);
+	show("peer closes", peer(PEER_CLOSE, 0, 0, 0));
+	(void)wait_for(fd, POLLRDHUP);
+	show("send nothing", send(fd, "", 0, 0));
+	show("write", write(fd, "hello", 5));
+	(void)wait_for(fd, POLLHUP);
+	show("send nothing again", send(fd, "", 0, 0));
+	show("write again", write(copy, "hello", 5));
+	show("send", send(fd, "hello", 5, 0));
+}
+
+CASE(CASE_TCP, end_sendmsg_after_close)
+{
+	struct iovec iov[2] = { { "he", 2 }, { "llo", 3 } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	int fd = connected(0);
+	show("peer closes", peer(PEER_CLOSE, 0, 0, 0));
+	(void)wait_for(fd, POLLRDHUP);
+	show("sendmsg", sendmsg(fd, &m, MSG_NOSIGNAL));
+	(void)wait_for(fd, POLLHUP);
+	show("sendmsg again", sendmsg(fd, &m, MSG_NOSIGNAL));
+}
+
+CASE(CASE_TCP, end_sendmmsg_after_close)
+{
+	struct iovec iov = { "hello", 5 };
+	struct mmsghdr m[2] = { { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } } };
+	int fd = connected(0);
+	show("peer closes", peer(PEER_CLOSE, 0, 0, 0));
+	(void)wait_for(fd, POLLRDHUP);
+	show("sendmmsg", sendmmsg(fd, m, 1, MSG_NOSIGNAL));
+	show_int("bytes", (int)m[0].msg_len);
+	(void)wait_for(fd, POLLHUP);
+	show("sendmmsg again", sendmmsg(fd, m, 1, MSG_NOSIGNAL));
+}
+
+CASE(CASE_TCP, end_writev_after_shutdown_and_close)
+{
+	struct iovec iov = { "hello", 5 };
+	int fd = connected(0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	show("shutdown", shutdown(fd, SHUT_RDWR));
+	show("peer closes", peer(PEER_CLOSE, 0, 0, 0));
+	(void)wait_for(fd, POLLHUP);
+	show("writev", writev(fd, &iov, 1));
+	show("send", send(fd, "x", 1, MSG_NOSIGNAL));
 }
 
 CASE(CASE_TCP, end_epoll_events)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What EPIPE from the kernel means on a TCP socket (epipe.c). */
+#ifndef INTERCEPT_EPIPE_H
+#define INTERCEPT_EPIPE_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Fail with EPIPE. SIGPIPE is raised here if a hint says that the socket is ours, as the kernel was
+ * told not to (send_flags() in io.c), unless flags hold MSG_NOSIGNAL. */
+ssize_t epipe_raise(int fd, int flags);
+/* The kernel said EPIPE of sending `length` bytes. What TCP says: a result, or -1 with errno. */
+ssize_t epipe_explained(int fd, int flags, size_t length);
+/* How many bytes the kernel was given; it has read the vector already. */
+size_t epipe_length(const struct iovec *iov, size_t count);
+
+#endif
