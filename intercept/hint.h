@@ -5,7 +5,7 @@
  * Without a hint everything still works, at the price of one native call that fails first, and of
  * the accepted differences of 3.8. With one, calls that would succeed wrongly on a unix socket
  * (recv() on a listener would eat a record) are recognised. Hints are lost by exec, wrong after
- * fclose(), shared with a vfork child: all of that is fine.
+ * fclose(): all of that is fine. Those of messages decide more, so hint.c guards them.
  */
 #ifndef INTERCEPT_HINT_H
 #define INTERCEPT_HINT_H
@@ -37,11 +37,16 @@ static inline enum hint hint_get(int fd)
 		   : HINT_NONE;
 }
 
+/* hint.c. 0 <= fd < HINT_MAX */
+void hint_change(int fd, enum hint hint);
+/* In the child of a fork(). */
+void hint_after_fork(void);
+
 static inline void hint_set(int fd, enum hint hint)
 {
 	/* Do not dirty a page for nothing: most descriptors never have a hint. */
 	if ((unsigned)fd < HINT_MAX && hint_get(fd) != hint) {
-		__atomic_store_n(&hint_table[fd], (uint8_t)hint, __ATOMIC_RELAXED);
+		hint_change(fd, hint);
 	}
 }
 

@@ -11,13 +11,13 @@
 #include "rpc/sys.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum init_mode init_mode = MODE_UNKNOWN;
 char init_network[PATH_MAX_BYTES];
 char init_dns[DNS_POLICY_BYTES];
-uint8_t hint_table[HINT_MAX];
 
 /* Make `path` absolute, so that chdir() does not move the service. False if it is too long. */
 static bool absolute(const char *path, char out[PATH_MAX_BYTES])
@@ -96,6 +96,7 @@ __attribute__((constructor(101))) static void init_library(void)
 {
 	(void)real_resolve();
 	if (init_early()) {
+		(void)pthread_atfork(NULL, NULL, hint_after_fork);
 		inherit();
 	}
 }

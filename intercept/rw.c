@@ -25,6 +25,10 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 			    .msg_iovlen = (size_t)count };
 	ssize_t n = dgram_recvmsg(fd, &m, 0);
+	if (n == -ENOTSOCK) { /* the hint was wrong: fclose() is no close() of ours */
+		hint_set(fd, HINT_NONE);
+		return real.readv(fd, iov, count);
+	}
 	return n >= 0 ? n : done("readv", fd, (int)n);
 }
 
@@ -48,6 +52,10 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 			    .msg_iovlen = (size_t)count };
 	ssize_t n = dgram_sendmsg(fd, &m, 0);
+	if (n == -ENOTSOCK) {
+		hint_set(fd, HINT_NONE);
+		return real.writev(fd, iov, count);
+	}
 	return n >= 0 ? n : done("writev", fd, (int)n);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* The library's side of what the service answers about names and interfaces (RPC_RESOLVE,
- * RPC_INTERFACES): whatever message arrives, libc's structures are made of it or not, and nothing
- * is read or written outside of what came. The library's files are compiled in; the answer comes
- * through a real SEQPACKET pair.
+ * RPC_INTERFACES, RPC_ROUTES): whatever message arrives, libc's structures are made of it or not,
+ * and nothing is read or written outside of what came. The library's files are compiled in; the
+ * answer comes through a real SEQPACKET pair.
  *
  * The input: which question, whether the header is put right, then the message.
  */
@@ -38,6 +38,7 @@ static int client_start_fuzzed(void);
 #undef clock_s
 #undef receive
 #include "intercept/interfaces.c"
+#include "intercept/interfaces_table.c"
 #include "intercept/names.c"
 #define answer        host_answer
 #define SERVICE_BYTES HOST_SERVICE_BYTES
@@ -176,6 +177,8 @@ static void ask_interfaces(void)
 		}
 		fuzzed_freeifaddrs(all);
 	}
+	struct rpc_managed_route routes[INTERFACES_ROUTES_MAX];
+	look(routes, interfaces_routes_ask(routes) * sizeof *routes);
 	char name[IF_NAMESIZE];
 	look(name, fuzzed_if_indextoname(2, name) ? strlen(name) : 0);
 }

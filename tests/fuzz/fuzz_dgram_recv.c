@@ -15,6 +15,7 @@
 #include "intercept/dgram_cmsg.c"
 #undef MAX
 #include "intercept/dgram_recv.c"
+#include "intercept/hint.c"
 
 static const uint64_t ID = 0x0102030405060708;
 static const uint8_t *message;
@@ -23,7 +24,6 @@ static bool is_named;
 static struct rpc_addr reported;
 
 struct real real;
-uint8_t hint_table[HINT_MAX];
 
 int fuzzed_ident_poll(int fd)
 {
@@ -42,6 +42,15 @@ int fuzzed_addr_out(const struct rpc_addr *in, struct sockaddr *sa, socklen_t *l
 	reported = *in;
 	memset(sa, 1, *length);
 	return 0;
+}
+
+ssize_t netlink_recvmsg(int fd, struct msghdr *m, int flags)
+{
+	(void)fd;
+	(void)m;
+	(void)flags;
+	BUG_ON(true); /* never hinted */
+	return -1;
 }
 
 static ssize_t fuzzed_recvmsg(int fd, struct msghdr *m, int flags)

@@ -331,4 +331,12 @@ CASE(CASE_ONCE, netlink_processes)
 	show("rights", rights_send(pair[0], fd));
 	child_join("child", pid);
 	exec_helper("netlink", fd);
+	(void)fflush(stdout);
+	pid = vfork();
+	if (pid == 0) {
+		(void)close(fd);
+		_exit(0);
+	}
+	child_join("vfork", pid);
+	ask("not closed by it", fd, &q);
 }

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -578,4 +579,84 @@ CASE(CASE_UDP, udp_overflow_keeps_order)
 	}
 	show_int("in order", ordered);
 	show_int("the last", last);
+}
+
+/* A child of vfork() has its own descriptors in our memory: what it closes and moves is not ours.
+ */
+static void children_of_vfork(int fd, int moved)
+{
+	(void)fflush(stdout);
+	int pid = vfork();
+	if (pid == 0) {
+		(void)dup2(fd, moved);
+		(void)close(fd);
+		_exit(0);
+	}
+	child_join("child", pid);
+	pid = vfork();
+	if (pid == 0) {
+		(void)close_range((unsigned)fd, (unsigned)fd, 0);
+		_exit(0);
+	}
+	child_join("child", pid);
+}
+
+static void show_datagram(int fd)
+{
+	char bytes[100] = "", want[5];
+	struct sockaddr_storage sa;
+	socklen_t length = sizeof sa;
+	show("peer sends", peer(PEER_SENDTO, 0, 0, 5));
+	(void)wait_for(fd, POLLIN);
+	show("recvfrom", recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&sa, &length));
+	show_address("from", 0, &sa, length);
+	fill_pattern(want, sizeof want);
+	show_int("as sent", memcmp(bytes, want, sizeof want) == 0);
+}
+
+CASE(CASE_UDP, udp_vfork)
+{
+	int fd = udp_pair(), pipes[2];
+	char byte;
+	show("pipe", pipe(pipes));
+	children_of_vfork(fd, pipes[0]);
+	show_datagram(fd);
+	show("write", write(pipes[1], "x", 1));
+	show("read", read(pipes[0], &byte, 1));
+}
+
+CASE(CASE_UDP, udp_vfork_after_fork)
+{
+	int fd = udp_pair();
+	(void)fflush(stdout);
+	int pid = fork();
+	if (pid == 0) {
+		children_of_vfork(fd, 100);
+		show_datagram(fd);
+		(void)close(fd); /* and its own hints it changes */
+		show("again", dup2(sock_new(SOCK_STREAM), fd) == fd);
+		show_option("type", fd, SOL_SOCKET, SO_TYPE);
+		show("send", send(fd, "x", 1, MSG_NOSIGNAL));
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	child_join("forked", pid);
+	show_datagram(fd);
+}
+
+/* libc closes it by itself, and the number is something else's. */
+CASE(CASE_UDP, udp_fclose)
+{
+	static const char text[] = "a file";
+	char bytes[16] = "", none[] = "/tmp/shim.XXXXXX";
+	int fd = udp_pair();
+	FILE *f = fdopen(fd, "r+");
+	show_int("fclose", fclose(f));
+	int file = mkstemp(none);
+	show_int("the same number", file == fd);
+	(void)unlink(none);
+	show("write", write(file, text, sizeof text));
+	show("seek", lseek(file, 0, SEEK_SET));
+	show("read", read(file, bytes, sizeof bytes));
+	show_text("bytes", bytes);
 }
