@@ -3,6 +3,7 @@
  * before the kernel has said it.
  *
  *   a pending error                   that error, once; then EPIPE
+ *   short cut, a reset was told       EPIPE
  *   short cut, the peer has closed    the first bytes are taken, as TCP takes them: only the answer
  * to them, a reset, tells that nobody reads; then EPIPE (decision 261)
  *
@@ -11,8 +12,6 @@
  * kept by the service.
  */
 #include "intercept/epipe.h"
-#include "intercept/hint.h"
-#include "intercept/intercept.h"
 
 #include "rpc/sys.h"
 
@@ -46,6 +45,14 @@ static bool is_first_since_close(int fd, size_t length)
 	       sys(SYS_setsockopt, fd, SOL_SOCKET, SO_PRIORITY, &mark, sizeof mark) >= 0;
 }
 
+void epipe_reset_told(int fd)
+{
+	int mark = TAKEN;
+	if (ident_is_short_cut(fd)) {
+		(void)sys(SYS_setsockopt, fd, SOL_SOCKET, SO_PRIORITY, &mark, sizeof mark);
+	}
+}
+
 ssize_t epipe_explained(int fd, int flags, size_t length)
 {
 	int error = 0;
@@ -57,6 +64,7 @@ ssize_t epipe_explained(int fd, int flags, size_t length)
 	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &error_length) >= 0 &&
 	    error != 0) {
 		int known = opt_take_error(fd);
+		epipe_reset_told(fd);
 		return done("send", fd, known > 0 ? -known : -error);
 	}
 	return is_first_since_close(fd, length) ? (ssize_t)length : epipe_raise(fd, flags);

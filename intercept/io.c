@@ -253,6 +253,7 @@ static ssize_t received(int fd, ssize_t result)
 		int error = opt_take_error(fd);
 		errno = error > 0 ? error : ECONNRESET;
 	}
+	epipe_reset_seen(fd, result);
 	return result;
 }
 

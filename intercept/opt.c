@@ -10,6 +10,7 @@
  * reset possible need their room (decision S1).
  */
 #include "intercept/dgram.h"
+#include "intercept/epipe.h"
 #include "intercept/hint.h"
 #include "intercept/intercept.h"
 #include "intercept/netlink.h"
@@ -445,6 +446,9 @@ static void get_fix(int fd, int name, void *value, const socklen_t *length)
 	if (name == SO_ERROR) {
 		int error = opt_take_error(fd);
 		fixed = error > 0 ? error : native;
+		if (native == ECONNRESET) {
+			epipe_reset_told(fd);
+		}
 	} else if (name == SO_DOMAIN) {
 		fixed = who.family;
 	} else if (name == SO_PROTOCOL) {

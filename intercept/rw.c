@@ -20,7 +20,9 @@ static inline bool is_epipe(int fd, ssize_t result)
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
 	if (likely(!dgram_hinted(fd)) || count < 0) {
-		return real.readv(fd, iov, count);
+		ssize_t n = real.readv(fd, iov, count);
+		epipe_reset_seen(fd, n);
+		return n;
 	}
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 			    .msg_iovlen = (size_t)count };
@@ -35,7 +37,9 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 EXPORT ssize_t read(int fd, void *bytes, size_t length)
 {
 	if (likely(!dgram_hinted(fd)) || length == 0) {
-		return real.read(fd, bytes, length);
+		ssize_t n = real.read(fd, bytes, length);
+		epipe_reset_seen(fd, n);
+		return n;
 	}
 	struct iovec iov = { .iov_base = bytes, .iov_len = length };
 	return readv(fd, &iov, 1);
