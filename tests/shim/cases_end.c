@@ -325,7 +325,8 @@ CASE(CASE_TCP, end_sigpipe_counted)
 	show_int("signals still", signals);
 }
 
-/* The first bytes after the peer's close are taken, whoever holds the socket; the next ones are not. */
+/* The first bytes after the peer's close are taken, whoever holds the socket; the next ones are
+ * not. */
 CASE(CASE_TCP, end_write_after_close)
 {
 	int fd = connected(0), copy = dup(fd);
