@@ -166,6 +166,19 @@ CASE(CASE_TCP, accept_reset_in_queue)
 	show_fd("the next", accept(fd, NULL, NULL));
 }
 
+/* The connections that wait at a listener, once there are so many: a peer's connect() returns
+ * before its last acknowledgement has come here. */
+static int queued(int fd, unsigned count)
+{
+	struct tcp_info info = { 0 };
+	for (int tries = 0; tries < 1000 && info.tcpi_unacked < count; tries++) {
+		socklen_t length = sizeof info;
+		(void)poll(NULL, 0, tries > 0);
+		(void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	}
+	return (int)info.tcpi_unacked;
+}
+
 /* Linux lets one more wait than the backlog says; further ones stay in SYN_SENT. */
 CASE(CASE_TCP, accept_backlog)
 {
@@ -175,6 +188,7 @@ CASE(CASE_TCP, accept_backlog)
 		count += peer(PEER_CONNECT, i, 0, 0) == 0;
 	}
 	show_int("fit", count);
+	show_int("queued", queued(fd, 3));
 	int c = sock_new(SOCK_STREAM);
 	struct sockaddr_storage sa;
 	socklen_t length = at_me(0, &sa);
